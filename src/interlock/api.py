@@ -1,0 +1,51 @@
+"""What users call from Python: pipelines that run themselves, and logging inside steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, overload
+
+from interlock.engine.tracking import log, log_figure, log_table
+from interlock.graph.pipeline import Pipeline as GraphPipeline
+from interlock.graph.step import StepDefinitionError
+
+if TYPE_CHECKING:
+    from interlock.engine.result import Run
+
+__all__ = ["Pipeline", "log", "log_figure", "log_table", "pipeline"]
+
+
+class Pipeline(GraphPipeline):
+    """A pipeline that can be run from a script, a shell or a notebook."""
+
+    def run(self, *, cache: bool = True, **params: Any) -> Run:
+        """Run the pipeline with these params in the project of the current folder, and return the run.
+
+        When the pipeline names a deployable, its gates are judged and a model version is registered, just
+        as `interlock run` does it.
+
+        Args:
+            cache: Whether earlier results for the same code, inputs and params may be taken.
+            params: The params of the pipeline function.
+
+        Raises:
+            InterlockError: A param is wrong, the graph leaks, or a step fails.
+        """
+        from interlock.models.direct import run_pipeline  # keeps `import interlock` light
+
+        return run_pipeline(self, params, cache=cache)
+
+
+@overload
+def pipeline(function: Callable[..., Any]) -> Pipeline: ...
+@overload
+def pipeline(*, name: str | None = None) -> Callable[[Callable[..., Any]], Pipeline]: ...
+def pipeline(function: Any = None, *, name: str | None = None) -> Any:
+    """Make a function that connects steps a pipeline, bare or with a `name` of its own."""
+
+    def decorate(target: Any) -> Pipeline:
+        if not callable(target) or isinstance(target, GraphPipeline):
+            raise StepDefinitionError(f"@pipeline decorates a function, not {target!r}.")
+        return Pipeline(target, name=name)
+
+    return decorate if function is None else decorate(function)

@@ -1,0 +1,92 @@
+"""What the command line prints, and where: results to stdout, progress and errors to stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from interlock.errors import InterlockError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that takes text as it is: no markup, no guessing of colours."""
+    from rich.console import Console  # the help and --json need none of it
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def print_json(body: Any) -> None:
+    """Print exactly one JSON value; NaN and the infinities become null, which JSON has."""
+    sys.stdout.write(json.dumps(_strict(body), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_strict(item) for item in value]
+    return value
+
+
+def print_error(error: InterlockError) -> None:
+    """Print what was wrong, where, and the way out."""
+    first, *rest = [_shown(line) for line in str(error).splitlines()]
+    console(stderr=True).print(f"error: {first}", style="bold red")
+    for line in rest:
+        console(stderr=True).print(line)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table to stdout."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*[Text(_shown(cell)) for cell in row])
+    console().print(table)
+
+
+def _shown(cell: Any) -> str:
+    """Return a cell as text without control characters: what a run recorded must not drive a terminal."""
+    text = "" if cell is None else str(cell)
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else f"\\x{ord(sign):02x}" for sign in text)
+
+
+def shown_time(at: float | None) -> str:
+    """Return a moment in the local time zone."""
+    return "" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def shown_seconds(seconds: float | None) -> str:
+    """Return a duration with three digits that matter."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    return f"{seconds:.3g} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def shown_metrics(metrics: Mapping[str, float]) -> str:
+    """Return metrics on one line."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+
+
+def shown_bytes(size: int) -> str:
+    """Return a size with its unit."""
+    amount, units = float(size), ["B", "kB", "MB", "GB"]
+    while amount >= 1000 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.3g} {units[0]}"

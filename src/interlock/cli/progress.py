@@ -1,0 +1,37 @@
+"""The progress of a run, a line a step, on stderr."""
+
+from __future__ import annotations
+
+from interlock.cli.console import console, shown_seconds
+from interlock.engine.result import StepResult
+
+_MARKS = {"ran": ("✓", "green"), "cached": ("·", "dim"), "failed": ("✗", "bold red"), "skipped": ("-", "yellow")}
+
+
+class PrintedProgress:
+    """Prints each step when it is done, and while it runs where stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self._console = console(stderr=True)
+        self._width = 24
+
+    def run_started(self, run_id: str, steps: int) -> None:
+        """Print the id of the run."""
+        self._console.print(f"run {run_id}: {steps} step{'s' if steps != 1 else ''}", style="bold")
+
+    def step_started(self, name: str, position: int) -> None:
+        """Show what is running; the line is overwritten when it is done."""
+        if self._console.is_terminal:
+            self._console.print(f"  … {name}", end="\r", style="dim")
+
+    def step_finished(self, result: StepResult, position: int) -> None:
+        """Print the state and the time of the step."""
+        mark, style = _MARKS[result.state]
+        word = "" if result.state == "ran" else f"  {result.state}"
+        seconds = "" if result.state == "skipped" else shown_seconds(result.seconds)
+        self._console.print(f"  {mark} {result.name:<{self._width}} {seconds:>8}{word}", style=style)
+
+    def run_finished(self, run_id: str, status: str, seconds: float) -> None:
+        """Print how the run ended."""
+        style = "bold green" if status == "succeeded" else "bold red"
+        self._console.print(f"run {run_id} {status} in {shown_seconds(seconds)}", style=style)

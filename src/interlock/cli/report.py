@@ -1,0 +1,49 @@
+"""The report of a run, as the contract `schemas/run.schema.json` has it."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from interlock.models.build import Build
+
+
+def run_report(made: Build) -> dict[str, Any]:
+    """Return what `interlock run --json` prints."""
+    from interlock.engine.run import recordable
+
+    run = made.run
+    report: dict[str, Any] = {
+        "run": run.id,
+        "status": run.status,
+        "steps": [
+            {"name": step.name, "state": step.state, "seconds": step.seconds, "error": step.error}
+            for step in run.steps
+        ],
+        "params": recordable(run.params),
+        "metrics": dict(run.metrics),
+        "model": made.version.number if made.version else None,
+        "gates": [{"gate": v.gate, "passed": v.passed, "reason": v.reason} for v in made.verdicts],
+    }
+    return report | {"hint": next_step(made)}
+
+
+def next_step(made: Build) -> str:
+    """Return the command that a user will want next."""
+    version = made.version
+    if made.run.status != "succeeded":
+        return f"interlock show {made.run.id}"
+    if version is None:
+        return f"This pipeline names no deployable; look at the run: interlock show {made.run.id}"
+    if version.status == "passed":
+        return f"Make it the champion: interlock promote {version.model}@{version.number}"
+    return f"Refused by its gates; see why: interlock show {version.model}@{version.number}"
+
+
+def run_schema() -> dict[str, Any]:
+    """Return the JSON schema of the report."""
+    text = resources.files("interlock.cli").joinpath("schemas/run.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema

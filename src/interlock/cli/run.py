@@ -1,0 +1,129 @@
+"""`interlock run` and `interlock check`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from interlock.cli.console import console, print_error, print_json, print_table, shown_metrics
+from interlock.cli.options import Json, Param, parse_params, this_context, this_project
+from interlock.errors import InterlockError, UsageError
+
+if TYPE_CHECKING:
+    from interlock.engine.context import RunContext
+    from interlock.models.build import Build
+    from interlock.stack.targets import Target
+
+Pipeline = Annotated[str, typer.Argument(help="A model of interlock.toml, or package.module:pipeline.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(run)
+    app.command()(check)
+
+
+def run(
+    pipeline: Pipeline,
+    param: Param = [],  # noqa: B006 - typer reads the default, nobody changes it
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Take no earlier result.")] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="Print what would run and what is cached, and stop.")] = False,
+    from_step: Annotated[str, typer.Option("--from", metavar="STEP", help="Run this step and what follows anew.")] = "",
+    tag: Annotated[list[str], typer.Option("--tag", metavar="NAME=TEXT", help="A tag for the run.")] = [],  # noqa: B006
+    signal: Annotated[int | None, typer.Option("--signal", help="The signal that caused this run.", hidden=True)] = None,
+    json: Json = False,
+) -> int:
+    """Train: run a pipeline, judge its gates, and register a model version."""
+    from interlock.stack.targets import load_pipeline  # imports the user's code: not for --help
+
+    if dry and signal is not None:
+        raise UsageError("--dry makes no run that a signal could have caused.")
+    target = load_pipeline(this_project(), pipeline)
+    params = target.params(parse_params(param))
+    with this_context() as context:
+        if dry:
+            return _dry(target, context, params, cache=not no_cache, from_step=from_step or None, as_json=json)
+        from interlock.cli.progress import PrintedProgress
+        from interlock.models.build import build
+
+        made = build(
+            target,
+            context,
+            params=params,
+            cache=not no_cache,
+            from_step=from_step or None,
+            signal_id=signal,
+            tags=parse_params(tag),
+            progress=PrintedProgress(),
+            echo=sys.stderr,
+        )
+        return _report(made, as_json=json)
+
+
+def _dry(
+    target: Target, context: RunContext, params: dict[str, Any], *, cache: bool, from_step: str | None, as_json: bool
+) -> int:
+    from interlock.engine.plan import plan_graph
+
+    steps = plan_graph(target.pipeline.trace(params), context, cache=cache, from_step=from_step)
+    if as_json:
+        print_json({"plan": [{"name": s.name, "state": s.state, "reason": s.reason} for s in steps], "params": params})
+    else:
+        print_table("", ("step", "would be", "because"), [(s.name, s.state, s.reason) for s in steps])
+    return 0
+
+
+def _report(made: Build, *, as_json: bool) -> int:
+    from interlock.cli.report import run_report
+
+    failure = made.run.failure
+    if failure is not None:
+        sys.stderr.write(f"\n{failure.user_traceback}\n\n")
+        print_error(failure)
+    elif not as_json:
+        _print_outcome(made)
+    if as_json:
+        print_json(run_report(made))
+    return 0 if failure is None else failure.exit_code
+
+
+def _print_outcome(made: Build) -> None:
+    from interlock.cli.report import next_step
+
+    out = console()
+    if made.run.metrics:
+        out.print(shown_metrics(made.run.metrics))
+    for verdict in made.verdicts:
+        mark, style = ("✓", "green") if verdict.passed else ("✗", "red")
+        out.print(f"{mark} {verdict.gate}: {verdict.reason}", style=style)
+    out.print(next_step(made))
+
+
+def check(
+    pipeline: Pipeline,
+    param: Param = [],  # noqa: B006 - as above
+    json: Json = False,
+) -> int:
+    """Look for structural leakage and wrong connections; nothing is run."""
+    from interlock.cli.check import check_target
+
+    found = check_target(pipeline, parse_params(param))
+    if json:
+        print_json(found)
+    else:
+        _print_check(found)
+    return 1 if found["errors"] or any(leak["waived"] is None for leak in found["leaks"]) else 0
+
+
+def _print_check(found: dict[str, Any]) -> None:
+    out = console()
+    for error in found["errors"]:
+        print_error(InterlockError(error))
+    for leak in found["leaks"]:
+        waived = f" (waived: {leak['waived']})" if leak["waived"] else ""
+        out.print(f"leak: {' → '.join(leak['path'])}{waived}", style="yellow" if waived else "bold red")
+        out.print(f"  {leak['reason']}")
+    if not found["errors"] and not found["leaks"]:
+        out.print("no structural leakage" if found["checked"] else f"leakage not checked: {found['why_unchecked']}")

@@ -1,0 +1,141 @@
+"""`interlock runs` and `interlock show`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from interlock.cli.console import (
+    console,
+    print_json,
+    print_table,
+    shown_bytes,
+    shown_metrics,
+    shown_seconds,
+    shown_time,
+)
+from interlock.cli.options import Json, this_context
+from interlock.errors import UsageError
+
+if TYPE_CHECKING:
+    from interlock.engine.context import RunContext
+    from interlock.records.model import RunRecord, StepRecord
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(runs)
+    app.command()(show)
+
+
+def runs(
+    pipeline: Annotated[str | None, typer.Argument(help="Only the runs of this model or pipeline.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only runs of this status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    json: Json = False,
+) -> None:
+    """List the runs, newest first."""
+    with this_context() as context:
+        found = context.records.runs.list(pipeline, _checked_status(status), limit=limit)
+    if json:
+        print_json([_run_json(run) for run in found])
+        return
+    columns = ("run", "status", "started", "took", "metrics", "params")
+    print_table("", columns, [_run_row(run) for run in found])
+
+
+def _checked_status(status: str | None) -> Any:
+    known = ("running", "succeeded", "failed", "refused", "cancelled", "lost")
+    if status is not None and status not in known:
+        raise UsageError(f"There is no run status {status!r}.", hint=f"Known: {', '.join(known)}.")
+    return status
+
+
+def _run_row(run: RunRecord) -> tuple[str, ...]:
+    took = shown_seconds(run.finished_at - run.started_at) if run.finished_at else ""
+    params = "  ".join(f"{name}={value}" for name, value in run.params.items())
+    return run.id, run.status, shown_time(run.started_at), took, shown_metrics(run.metrics), params
+
+
+def _run_json(run: RunRecord) -> dict[str, Any]:
+    return {name: value for name, value in asdict(run).items() if name not in ("sequence", "process", "manifest")}
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A run such as delays/3, or a model version such as delays@champion.")],
+    logs: Annotated[bool, typer.Option("--logs", help="Print what the steps printed.")] = False,
+    json: Json = False,
+) -> None:
+    """Show a run, or a model version and why its gates said what they said."""
+    with this_context() as context:
+        if "@" in name:
+            from interlock.cli.models import show_version
+
+            if logs:
+                raise UsageError("--logs goes with a run.", hint="interlock show MODEL/NUMBER --logs")
+            show_version(context, name, as_json=json)
+            return
+        _show_run(context, name, logs=logs, as_json=json)
+
+
+def _show_run(context: RunContext, run_id: str, *, logs: bool, as_json: bool) -> None:
+    records = context.records
+    run, steps = records.runs.get(run_id), records.steps.of(run_id)
+    printed = records.logs.read(run_id) if logs else []
+    if as_json:
+        body = _run_json(run) | {"steps": [_step_json(step) for step in steps]}
+        print_json(body | {"logs": [asdict(chunk) for chunk in printed]} if logs else body)
+        return
+    _print_run(run)
+    print_table("", ("step", "state", "took", "cpu", "memory", "because"), [_step_row(step) for step in steps])
+    for step in steps:
+        if step.error:
+            console().print(f"{step.node}:\n{step.error}", style="red")
+    for chunk in printed:
+        console().print(f"[{chunk.node} {chunk.stream}] {chunk.text}", end="")
+
+
+def _print_run(run: RunRecord) -> None:
+    out = console()
+    out.print(f"{run.id}  {run.status}", style="bold")
+    facts = {
+        "pipeline": run.ref,
+        "started": shown_time(run.started_at),
+        "params": "  ".join(f"{name}={value}" for name, value in run.params.items()),
+        "metrics": shown_metrics(run.metrics),
+        "data": "  ".join(f"{name} {digest[:20]}" for name, digest in run.snapshots.items()),
+        "code": _git(run.git),
+        "environment": (run.environment or "")[:20],
+        "waived": "  ".join(f"{step}: {reason}" for step, reason in run.waivers.items()),
+        "signal": run.signal_id,
+        "error": run.error,
+    }
+    for fact, text in facts.items():
+        if text:
+            out.print(f"  {fact:<12} {text}")
+
+
+def _git(git: Any) -> str:
+    if not git or not git.get("commit"):
+        return ""
+    return f"{git['commit'][:12]}{' with uncommitted changes' if git.get('dirty') else ''}"
+
+
+def _step_row(step: StepRecord) -> tuple[str, ...]:
+    ran = step.state == "ran"
+    return (
+        step.node,
+        step.state,
+        shown_seconds(step.seconds),
+        shown_seconds(step.cpu_seconds) if ran else "",
+        shown_bytes(step.peak_memory) if ran else "",
+        step.reason,
+    )
+
+
+def _step_json(step: StepRecord) -> dict[str, Any]:
+    body = asdict(step)
+    body["outputs"] = {name: artifact.to_json() for name, artifact in step.outputs.items()}
+    return body

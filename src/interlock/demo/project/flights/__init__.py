@@ -1,0 +1,1 @@
+"""Will a flight land late? The pipeline of the demo."""

@@ -1,0 +1,54 @@
+"""Will a flight land late? Plain typed functions, connected once."""
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from interlock import data, deployable, fit, pipeline, split, step
+
+NAMES, NUMBERS = ["carrier", "origin"], ["hour", "distance", "wind_speed", "precip", "visib"]
+
+
+@split
+def by_day(flights: pd.DataFrame, *, holdout: float = 0.25) -> tuple[pd.DataFrame, pd.DataFrame]:
+    cut = flights["day"].quantile(1 - holdout)
+    return flights[flights["day"] < cut], flights[flights["day"] >= cut]
+
+
+@step
+def known_before(flights: pd.DataFrame) -> pd.DataFrame:
+    return flights[NAMES + NUMBERS]
+
+
+@step
+def was_late(flights: pd.DataFrame) -> pd.Series:
+    return flights["late"]
+
+
+@fit
+def fit_model(rows: pd.DataFrame, late: pd.Series, *, strength: float) -> Pipeline:
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), NAMES), (StandardScaler(), NUMBERS))
+    return make_pipeline(columns, LogisticRegression(C=strength)).fit(rows, late)
+
+
+@step
+def score(model: Pipeline, rows: pd.DataFrame) -> np.ndarray:
+    return model.predict_proba(rows)[:, 1]
+
+
+@step
+def evaluate(late: pd.Series, scores: np.ndarray) -> dict[str, float]:
+    return {"auc": roc_auc_score(late, scores)}
+
+
+@pipeline
+def delays(strength: float = 1.0):
+    train, test = by_day(data("flights"))
+    model = fit_model(known_before(train), was_late(train), strength=strength)
+    asked = known_before(test)
+    scores = score(model, asked)
+    return deployable(given=asked, answer=scores, metrics=evaluate(was_late(test), scores))

@@ -1,0 +1,97 @@
+"""What a step prints: kept for the record, and shown as it comes."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Literal, TextIO
+
+StreamName = Literal["stdout", "stderr"]
+
+LIMIT = 4 * 1024 * 1024
+"""Characters kept for one stream of one step; what comes after is counted, not kept."""
+
+
+@dataclass
+class Printed:
+    """What a step has printed so far."""
+
+    chunks: dict[StreamName, list[str]] = field(default_factory=lambda: {"stdout": [], "stderr": []})
+    size: int = 0
+    lost: int = 0
+
+    def add(self, stream: StreamName, text: str) -> None:
+        """Keep a piece of text while there is room."""
+        kept = text[: max(0, LIMIT - self.size)]
+        self.size += len(kept)
+        self.lost += len(text) - len(kept)
+        if kept:
+            self.chunks[stream].append(kept)
+
+    def text(self, stream: StreamName) -> str:
+        """Return all that was kept of a stream."""
+        text = "".join(self.chunks[stream])
+        return f"{text}\n… {self.lost} characters more were not kept\n" if text and self.lost else text
+
+
+_PRINTED: ContextVar[Printed | None] = ContextVar("interlock_printed", default=None)
+
+
+class _Tee(io.TextIOBase):
+    """Stands in for a standard stream: keeps what the running step prints, passes everything on."""
+
+    def __init__(self, name: StreamName, echo: TextIO | None, original: TextIO) -> None:
+        self._name: StreamName = name
+        self._echo = echo
+        self._original = original
+
+    def write(self, text: str) -> int:
+        printed = _PRINTED.get()
+        if printed is None:
+            return self._original.write(text)
+        printed.add(self._name, text)
+        if self._echo is not None:
+            self._echo.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._original.flush()
+
+    def isatty(self) -> bool:
+        return self._original.isatty()
+
+    def fileno(self) -> int:
+        return self._original.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # TextIOBase declares a plain attribute
+        return self._original.encoding
+
+
+@contextmanager
+def capturing_streams(echo: TextIO | None) -> Iterator[None]:
+    """Stand between steps and the standard streams while the block runs.
+
+    Args:
+        echo: Where text that a step prints is shown as well; None shows it nowhere.
+    """
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Tee("stdout", echo, before[0]), _Tee("stderr", echo, before[1])
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def printing_into(printed: Printed) -> Iterator[Printed]:
+    """Keep what is printed inside the block."""
+    token = _PRINTED.set(printed)
+    try:
+        yield printed
+    finally:
+        _PRINTED.reset(token)

@@ -1,0 +1,43 @@
+"""Where a run reads and writes: one store and one records file of one project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from interlock.engine.rebuild import rebuild_if_lost
+from interlock.records.records import Records
+from interlock.stack.config import Project
+from interlock.stack.sockets import BlobStore
+from interlock.store.artifacts import ArtifactStore
+from interlock.store.blobs import LocalStore
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """The project and what it keeps."""
+
+    project: Project
+    store: BlobStore
+    artifacts: ArtifactStore
+    records: Records
+
+
+@contextmanager
+def open_context(project: Project) -> Iterator[RunContext]:
+    """Open the store and the records of a project; both are made on first use.
+
+    Records that are gone while the store is there are rebuilt from it.
+
+    Raises:
+        InterlockError: The home folder cannot be made or written, or the records are of a newer version.
+    """
+    home = project.home.create()
+    store = LocalStore(home.store)
+    records = Records.open(home.records, store)
+    try:
+        rebuild_if_lost(records, store)
+        yield RunContext(project, store, ArtifactStore(store), records)
+    finally:
+        records.close()

@@ -1,0 +1,41 @@
+"""Cache keys: code fingerprint + digests of the inputs + params."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from interlock.graph.model import Const, Input, Node, Ref
+from interlock.identity.artifact import Artifact
+from interlock.identity.digest import digest_json, digest_value
+
+KEY_VERSION = "step/1"
+"""Part of every key: a change of what keys are made of must miss all earlier entries."""
+
+
+def input_identity(value: Input, outputs: Mapping[Ref, str]) -> object:
+    """Return what identifies an input, as JSON: digests in the shape of the input.
+
+    Args:
+        value: The input.
+        outputs: The identity of every output that the input may hold.
+    """
+    if isinstance(value, Ref):
+        return outputs[value]
+    if isinstance(value, Const):
+        return digest_value(value.value)
+    return [value.kind, list(value.keys), [input_identity(item, outputs) for item in value.items]]
+
+
+def inputs_identity(node: Node, outputs: Mapping[Ref, str]) -> dict[str, object]:
+    """Return what identifies each input of a node."""
+    return {name: input_identity(value, outputs) for name, value in node.inputs.items()}
+
+
+def artifact_identity(artifact: Artifact) -> str:
+    """Return what identifies an artifact as an input: its type and its content."""
+    return f"{artifact.type}@{artifact.digest}"
+
+
+def cache_key(node: Node, fingerprint: str, inputs: Mapping[str, object]) -> str:
+    """Return the key under which the outputs of a node are kept for later runs."""
+    return digest_json([KEY_VERSION, fingerprint, dict(inputs), list(node.mapped), list(node.outputs)])

@@ -1,0 +1,96 @@
+"""Look-up in the cache: which earlier outputs a step may take, and the reason why or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from interlock.engine.context import RunContext
+from interlock.engine.datasets import RunDatasets
+from interlock.engine.keys import artifact_identity, cache_key, inputs_identity
+from interlock.errors import InterlockError
+from interlock.graph.model import Graph, Node, Ref
+from interlock.graph.step import Step
+from interlock.identity.artifact import Artifact
+from interlock.identity.code import Fingerprint, fingerprint
+from interlock.identity.digest import digest_json
+
+
+@dataclass(frozen=True, slots=True)
+class StepKey:
+    """A cache key and what it was made of."""
+
+    key: str
+    fingerprint: Fingerprint
+    inputs: Mapping[str, str]
+
+
+class Lookup:
+    """Finds earlier outputs for the steps of one graph, walked in order.
+
+    Args:
+        graph: What is run.
+        context: Where the cache is.
+        datasets: The snapshots that the run reads.
+        cache: Whether earlier outputs may be taken at all.
+        from_step: A step from which on, it included, none may be taken.
+    """
+
+    def __init__(
+        self, graph: Graph, context: RunContext, datasets: RunDatasets, *, cache: bool, from_step: str | None
+    ) -> None:
+        self._context = context
+        self._cache = cache
+        self._from_step = from_step
+        self._forced = graph.descendants(from_step) if from_step else frozenset[str]()
+        self._fingerprints: dict[Step[..., object], Fingerprint] = {}
+        self._identities: dict[Ref, str] = {
+            Ref(node.name): datasets.identity(node) for node in graph.nodes if node.kind == "data"
+        }
+
+    def add(self, node: Node, artifacts: Mapping[str, Artifact]) -> None:
+        """Note the outputs of a step: the keys of later steps are made of them."""
+        for output in node.outputs:
+            self._identities[Ref(node.name, output)] = artifact_identity(artifacts[output])
+
+    def knows(self, node: Node) -> bool:
+        """Tell whether all inputs of a node are known, so that it has a key."""
+        return all(ref in self._identities for ref in node.refs())
+
+    def key(self, node: Node) -> StepKey:
+        """Return the key of a step whose inputs are known.
+
+        Raises:
+            InterlockError: An argument of the step has no digest.
+        """
+        made_of = self._fingerprint(node)
+        try:
+            inputs = inputs_identity(node, self._identities)
+        except InterlockError as error:
+            error.where = error.where or node.location
+            raise
+        shown = {name: one if isinstance(one, str) else digest_json(one) for name, one in inputs.items()}
+        return StepKey(cache_key(node, made_of.digest, inputs), made_of, shown)
+
+    def find(self, node: Node, key: StepKey) -> tuple[Mapping[str, Artifact] | None, str]:
+        """Return the earlier outputs for a key, or None, and the reason in words."""
+        if not self._cache:
+            return None, "the cache was not asked"
+        if node.name in self._forced:
+            return None, f"run anew from {self._from_step!r} on"
+        if node.step is not None and not node.step.options.cache:
+            return None, "the step is never taken from the cache"
+        entry = self._context.records.cache.entry(key.key)
+        if entry is None:
+            return None, "no earlier result for this code, these inputs and these params"
+        if not all(self._context.store.has(one.blob) for one in entry.outputs.values() if one.blob):
+            return None, f"the result of {entry.run_id} is no longer in the store"
+        return entry.outputs, f"same code, inputs and params as in {entry.run_id}"
+
+    def _fingerprint(self, node: Node) -> Fingerprint:
+        step = node.step
+        if step is None:
+            raise TypeError(f"{node.name!r} is a dataset, not a step")
+        if step not in self._fingerprints:
+            self._fingerprints[step] = fingerprint(step.function, root=self._context.project.root)
+        return self._fingerprints[step]

@@ -1,0 +1,132 @@
+"""What a step costs, and whether this machine has what a step asks for."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlock.errors import InterlockError
+from interlock.graph.model import Node
+
+_STATUS = Path("/proc/self/status")
+_UNITS = {
+    "": 1,
+    "k": 1000,
+    "m": 1000**2,
+    "g": 1000**3,
+    "t": 1000**4,
+    "ki": 1 << 10,
+    "mi": 1 << 20,
+    "gi": 1 << 30,
+}
+
+
+class NotEnoughResources(InterlockError):
+    """A step asks for more than this machine has."""
+
+
+class BadMemorySize(InterlockError):
+    """A memory size cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Seconds by the clock, seconds of CPU, and peak resident memory in bytes."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_memory: int
+
+
+class Meter:
+    """Measures this process from its making to `read`; the peak of memory is that of the span alone.
+
+    Linux keeps a high-water mark of the resident set that can be reset (proc(5), clear_refs 5);
+    elsewhere the peak of the whole process is the best there is.
+    """
+
+    def __init__(self) -> None:
+        _reset_peak()
+        self._cpu = time.process_time()
+        self._clock = time.perf_counter()
+
+    def read(self) -> Usage:
+        """Return what was used since the meter was made."""
+        seconds = time.perf_counter() - self._clock
+        return Usage(seconds, time.process_time() - self._cpu, _peak())
+
+
+def _reset_peak() -> None:
+    try:
+        clear = os.open("/proc/self/clear_refs", os.O_WRONLY)
+    except OSError:
+        return
+    try:
+        os.write(clear, b"5")
+    finally:
+        os.close(clear)
+
+
+def _peak() -> int:
+    try:
+        status = os.open(_STATUS, os.O_RDONLY)
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if os.uname().sysname == "Darwin" else peak * 1024
+    try:
+        text = os.read(status, 4096)
+    finally:
+        os.close(status)
+    start = text.index(b"VmHWM:") + 6
+    return int(text[start : text.index(b"kB", start)]) * 1024
+
+
+def memory_bytes(text: str) -> int:
+    """Read a memory size such as "4GB", "512 MiB" or "1.5g".
+
+    Raises:
+        BadMemorySize: It is no such size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", text.lower())
+    if found is None or found[2] not in _UNITS:
+        raise BadMemorySize(f"{text!r} is no memory size.", hint='Write it like "4GB" or "512MiB".')
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
+def check_capacity(nodes: Iterable[Node]) -> None:
+    """Refuse steps that this machine can never run, before anything runs.
+
+    Cores are no reason to refuse: fewer of them make a step slower, not wrong.
+
+    Raises:
+        NotEnoughResources: A step wants more memory than there is, or GPUs that there are not.
+        BadMemorySize: A memory size cannot be read.
+    """
+    for node in nodes:
+        if node.step is None:
+            continue
+        options = node.step.options
+        if options.memory is not None and memory_bytes(options.memory) > _total_memory():
+            raise NotEnoughResources(
+                f"Step {node.name!r} asks for {options.memory} of memory; this machine has "
+                f"{_total_memory() / 1e9:.1f}GB.",
+                where=node.step.location,
+            )
+        if options.gpus > len(_gpus()):
+            raise NotEnoughResources(
+                f"Step {node.name!r} asks for {options.gpus:g} GPUs; this machine has {len(_gpus())}.",
+                where=node.step.location,
+            )
+
+
+def _total_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _gpus() -> list[Path]:
+    return list(Path("/dev").glob("nvidia[0-9]*"))

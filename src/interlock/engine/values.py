@@ -1,0 +1,63 @@
+"""The values of a run while it is under way: in memory while somebody needs them, else in the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from interlock.graph.model import Graph, Node, Ref
+from interlock.identity.artifact import Artifact
+from interlock.store.artifacts import ArtifactStore
+
+
+class RunValues:
+    """The outputs that a run has so far, as artifacts, and as values while a later step consumes them.
+
+    Args:
+        graph: What is run; it says who consumes what.
+        artifacts: Where values are that are no longer, or not yet, in memory.
+        load_data: Loads a dataset's value for its node.
+    """
+
+    def __init__(self, graph: Graph, artifacts: ArtifactStore, load_data: Callable[[Node], Any]) -> None:
+        self._graph = graph
+        self._store = artifacts
+        self._load_data = load_data
+        self._consumers = Counter(ref for node in graph.nodes for ref in set(node.refs()))
+        self._values: dict[Ref, Any] = {}
+        self.artifacts: dict[Ref, Artifact] = {}
+
+    def add(self, node: Node, artifacts: Mapping[str, Artifact], values: Mapping[str, Any]) -> None:
+        """Take in the outputs of a node; `values` may lack what is only in the store."""
+        for output in node.outputs:
+            ref = Ref(node.name, output)
+            self.artifacts[ref] = artifacts[output]
+            if output in values and self._consumers[ref]:
+                self._values[ref] = values[output]
+
+    def of(self, refs: Iterable[Ref]) -> dict[Ref, Any]:
+        """Return the values of some outputs, loading what is not in memory.
+
+        Raises:
+            InterlockError: A stored value is damaged or gone, or a dataset has changed or cannot be read.
+        """
+        return {ref: self._value(ref) for ref in dict.fromkeys(refs)}
+
+    def consumed(self, node: Node) -> None:
+        """Note that a node is done; values that nobody else will consume are let go."""
+        for ref in set(node.refs()):
+            self._consumers[ref] -= 1
+            if self._consumers[ref] <= 0:
+                self._values.pop(ref, None)
+
+    def _value(self, ref: Ref) -> Any:
+        if ref not in self._values:
+            node = self._graph.node(ref.node)
+            self._values[ref] = self._load_data(node) if node.kind == "data" else self._load(ref)
+        return self._values[ref]
+
+    def _load(self, ref: Ref) -> Any:
+        artifact = self.artifacts[ref]
+        # What a run of this project recorded may be unpickled in a run of this project, and nowhere else.
+        return self._store.load(artifact, allow_pickle=True)

@@ -1,0 +1,53 @@
+"""The one root of every error that Interlock raises on purpose."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class InterlockError(Exception):
+    """Say what was wrong, where, and the way out.
+
+    The parts stay readable as attributes; the sentence is composed here so that the
+    command line, the HTTP surfaces and a notebook all show the same words.
+
+    Args:
+        what: One sentence that names the offending thing and its value.
+        where: File and line, key, step or column, as far as it is known.
+        hint: What to do next, usually a command or the nearest valid name.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  at {self.where}")
+        if self.hint:
+            lines.append(f"  {self.hint}")
+        return "\n".join(lines)
+
+
+class UsageError(InterlockError):
+    """A command was called with words that it does not understand."""
+
+    exit_code = 2
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a sentence that offers the nearest known name, or lists them when none is near."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    if names:
+        return f"Known: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}."
+    return ""

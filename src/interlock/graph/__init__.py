@@ -1,0 +1,1 @@
+"""Steps, tracing, pipelines, slices and leakage. Pure: no file, no clock, no database."""

@@ -1,0 +1,180 @@
+"""Params: what a pipeline function is called with, from Python or as text from a shell."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, get_args, get_origin
+
+from interlock.errors import did_you_mean
+from interlock.graph.annotations import NOTHING, fits, type_name
+from interlock.graph.model import GraphError
+
+
+class ParamError(GraphError):
+    """A param is unknown, missing or of the wrong type."""
+
+
+def bind_params(
+    pipeline: str, parameters: Mapping[str, inspect.Parameter], raw: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a value for each parameter; text is parsed by the annotation.
+
+    Raises:
+        ParamError: All that is wrong with the params, in one message.
+    """
+    faults = [_unknown(pipeline, name, parameters) for name in raw if name not in parameters]
+    bound: dict[str, Any] = {}
+    for name, parameter in parameters.items():
+        try:
+            bound[name] = _value_of(pipeline, parameter, raw)
+        except ParamError as error:
+            faults.append(error)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise ParamError("\n".join(str(fault) for fault in faults))
+    return bound
+
+
+def _unknown(pipeline: str, name: str, parameters: Mapping[str, Any]) -> ParamError:
+    hint = did_you_mean(name, parameters) or f"{pipeline!r} takes no params."
+    return ParamError(f"Pipeline {pipeline!r} has no param {name!r}.", hint=hint)
+
+
+def _value_of(pipeline: str, parameter: inspect.Parameter, raw: Mapping[str, Any]) -> Any:
+    if parameter.name in raw:
+        return _converted(pipeline, parameter, raw[parameter.name])
+    if parameter.default is inspect.Parameter.empty:
+        wanted = "" if parameter.annotation is NOTHING else f" ({type_name(parameter.annotation)})"
+        raise ParamError(
+            f"Pipeline {pipeline!r} needs a value for the param {parameter.name!r}{wanted}.",
+            hint=f"Give it with: -p {parameter.name}=VALUE",
+        )
+    return parameter.default
+
+
+def _converted(pipeline: str, parameter: inspect.Parameter, value: Any) -> Any:
+    annotation = parameter.annotation
+    if annotation is NOTHING and parameter.default is not inspect.Parameter.empty:
+        annotation = Any if parameter.default is None else type(parameter.default)
+    try:
+        return parse(value, annotation) if isinstance(value, str) else checked(value, annotation)
+    except (ValueError, TypeError):
+        raise ParamError(
+            f"Param {parameter.name!r} of pipeline {pipeline!r} takes {type_name(annotation)}, not {value!r}."
+        ) from None
+
+
+def checked(value: Any, annotation: Any) -> Any:
+    """Return the value if it is of the annotated type.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if isinstance(value, bool) and annotation in (int, float):
+        raise ValueError(value)
+    if get_origin(annotation) is typing.Literal:
+        if value not in get_args(annotation):
+            raise ValueError(value)
+    elif not fits(type(value), annotation):
+        raise ValueError(value)
+    return float(value) if annotation is float else value
+
+
+def parse(text: str, annotation: Any) -> Any:  # noqa: PLR0911 - a table of kinds, one return each
+    """Read the text of a value as the annotated type.
+
+    Text for an unannotated param is read as JSON where it is JSON, else kept.
+
+    Raises:
+        ValueError: It is no such value.
+    """
+    origin = get_origin(annotation)
+    if origin is typing.Annotated:
+        return parse(text, get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        return _first_that_parses(text, get_args(annotation))
+    if origin is typing.Literal:
+        return _literal(text, get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return annotation[text] if text in annotation.__members__ else annotation(text)
+    if annotation in _READERS:
+        return _READERS[annotation](text)
+    if (origin or annotation) in (list, tuple, dict, set):
+        return _collection(text, annotation, origin or annotation)
+    return _json_or_text(text) if annotation in (Any, object, NOTHING) else _constructed(text, annotation)
+
+
+def _first_that_parses(text: str, annotations: tuple[Any, ...]) -> Any:
+    ordered = sorted(annotations, key=lambda one: one is str)  # text can always be text: try it last
+    for annotation in ordered:
+        try:
+            return parse(text, annotation)
+        except (ValueError, TypeError):
+            continue
+    raise ValueError(text)
+
+
+def _literal(text: str, choices: tuple[Any, ...]) -> Any:
+    for choice in choices:
+        if str(choice) == text:
+            return choice
+    raise ValueError(text)
+
+
+def _collection(text: str, annotation: Any, origin: type) -> Any:
+    loaded = json.loads(text)
+    if not isinstance(loaded, dict if origin is dict else list):
+        raise ValueError(text)  # noqa: TRY004 - the text is wrong, not the type of an argument
+    arguments = [one for one in get_args(annotation) if one is not Ellipsis]
+    if origin is not dict and len(set(arguments)) == 1:
+        loaded = [checked(one, arguments[0]) for one in loaded]
+    return origin(loaded)
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _constructed(text: str, annotation: Any) -> Any:
+    if not isinstance(annotation, type):
+        raise ValueError(text)  # noqa: TRY004 - as above
+    return annotation(text)
+
+
+def _bool(text: str) -> bool:
+    words = {
+        "true": True,
+        "yes": True,
+        "1": True,
+        "on": True,
+        "false": False,
+        "no": False,
+        "0": False,
+        "off": False,
+    }
+    if text.lower() not in words:
+        raise ValueError(text)
+    return words[text.lower()]
+
+
+def _none(text: str) -> None:
+    if text.lower() not in ("none", "null"):
+        raise ValueError(text)
+
+
+_READERS: Mapping[Any, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: _bool,
+    type(None): _none,
+}

@@ -1,0 +1,167 @@
+"""Slices: the part of a graph between one output and others, split into what is live and what is frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.graph.handing import handed_over
+from interlock.graph.model import Const, Graph, GraphError, Input, Node, Ref
+
+
+class SliceError(GraphError):
+    """There is no slice between the outputs named."""
+
+
+class MapLengthError(GraphError):
+    """The lists that a mapped step walks over are not lists, or not equally long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The nodes from `given` to `answers`.
+
+    `nodes` depend on `given` and lead to an answer: they run live, in this order. `frozen` are the
+    outputs that those nodes consume and that do not depend on `given`.
+    """
+
+    given: Ref
+    answers: tuple[Ref, ...]
+    nodes: tuple[Node, ...]
+    frozen: tuple[Ref, ...]
+
+
+def slice_graph(graph: Graph, given: Ref, answers: Sequence[Ref]) -> Slice:
+    """Cut the slice from `given` to `answers` out of a graph.
+
+    Raises:
+        SliceError: An answer does not depend on `given`.
+    """
+    live = _live_nodes(graph, given)
+    for answer in answers:
+        if answer == given:
+            raise SliceError(f"{str(given)!r} is both given and answer: nothing is computed between them.")
+        if answer.node not in live:
+            raise SliceError(
+                f"The answer {str(answer)!r} does not depend on the given {str(given)!r}.",
+                where=graph.node(answer.node).location,
+                hint=_what_depends(graph, given, live),
+            )
+    needed = _needed(graph, tuple(answers), live)
+    nodes = tuple(node for node in graph.nodes if node.name in needed)
+    frozen = {ref: None for node in nodes for ref in node.refs() if ref != given and ref.node not in needed}
+    return Slice(given, tuple(answers), nodes, tuple(frozen))
+
+
+def _live_nodes(graph: Graph, given: Ref) -> frozenset[str]:
+    live: set[str] = set()
+    for node in graph.nodes:
+        if any(ref == given or ref.node in live for ref in node.refs()):
+            live.add(node.name)
+    return frozenset(live)
+
+
+def _needed(graph: Graph, answers: tuple[Ref, ...], live: frozenset[str]) -> frozenset[str]:
+    """Walk back from the answers, but no further than the live nodes."""
+    found: set[str] = set()
+    waiting = [answer.node for answer in answers]
+    while waiting:
+        name = waiting.pop()
+        if name in live and name not in found:
+            found.add(name)
+            waiting.extend(ref.node for ref in graph.node(name).refs())
+    return frozenset(found)
+
+
+def _what_depends(graph: Graph, given: Ref, live: frozenset[str]) -> str:
+    names = [node.name for node in graph.nodes if node.name in live]
+    if not names:
+        return f"No step consumes {str(given)!r}."
+    return f"What depends on it: {', '.join(names)}."
+
+
+def resolve(value: Input, values: Mapping[Ref, Any]) -> Any:
+    """Return the Python value of an input, given the values of the outputs that it holds."""
+    if isinstance(value, Ref):
+        return handed_over(values[value])
+    if isinstance(value, Const):
+        return value.value
+    items = [resolve(item, values) for item in value.items]
+    if value.kind == "dict":
+        return dict(zip(value.keys, items, strict=True))
+    return tuple(items) if value.kind == "tuple" else items
+
+
+def call_node(node: Node, function: Callable[..., Any], values: Mapping[Ref, Any]) -> dict[str, Any]:
+    """Call a node's function and return its outputs by name.
+
+    Raises:
+        MapLengthError: The node is mapped over something else than equally long lists.
+        StepOutputError: The function returned another number of outputs than it promises.
+    """
+    arguments = {name: resolve(value, values) for name, value in node.inputs.items()}
+    if node.mapped:
+        return {node.outputs[0]: [function(**item) for item in map_items(node, arguments)]}
+    if node.step is None:
+        return {node.outputs[0]: function(**arguments)}
+    outputs: dict[str, Any] = node.step.split_outputs(function(**arguments))
+    return outputs
+
+
+def map_items(node: Node, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the arguments of each call of a mapped node.
+
+    Raises:
+        MapLengthError: A mapped input is no list, or the lists are not equally long.
+    """
+    lists = {name: arguments[name] for name in node.mapped}
+    for name, value in lists.items():
+        if not isinstance(value, list | tuple):
+            raise MapLengthError(
+                f"Step {node.name!r} is mapped over {name!r}, which is {type(value).__name__}, not a list.",
+                where=node.location,
+            )
+    lengths = {name: len(value) for name, value in lists.items()}
+    if len(set(lengths.values())) > 1:
+        raise MapLengthError(
+            f"Step {node.name!r} is mapped over lists of different lengths: {lengths}.", where=node.location
+        )
+    count = next(iter(lengths.values()), 0)
+    same = {name: value for name, value in arguments.items() if name not in lists}
+    return [
+        {name: handed_over(value) for name, value in same.items()}
+        | {name: handed_over(value[position]) for name, value in lists.items()}
+        for position in range(count)
+    ]
+
+
+def run_slice(
+    piece: Slice,
+    given: Any,
+    frozen: Mapping[Ref, Any],
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+) -> dict[Ref, Any]:
+    """Run the live nodes of a slice on a value of `given` and return the answers.
+
+    Args:
+        piece: The slice.
+        given: The value that stands in for the output `piece.given`.
+        frozen: A value for each of `piece.frozen`.
+        functions: What to call for a node, by its name, in place of the step's own function.
+    """
+    values: dict[Ref, Any] = {**frozen, piece.given: given}
+    for node in piece.nodes:
+        function = functions[node.name] if functions else _own_function(node)
+        for name, value in call_node(node, function, values).items():
+            ref = Ref(node.name, name)
+            if ref != piece.given:  # the given's own node may be live only by a cycle, which Graph refuses
+                values[ref] = value
+    return {answer: values[answer] for answer in piece.answers}
+
+
+def _own_function(node: Node) -> Callable[..., Any]:
+    if node.step is None:
+        raise SliceError(f"Node {node.name!r} has no function to run.", where=node.location)
+    own: Callable[..., Any] = node.step.function
+    return own

@@ -1,0 +1,227 @@
+"""Steps: typed functions that become nodes inside a pipeline and stay functions everywhere else."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+
+from interlock.errors import did_you_mean
+from interlock.graph.annotations import NOTHING, annotations_of, output_types, type_name
+from interlock.graph.model import RESULT, GraphError
+from interlock.graph.tracing import current_trace
+
+P = ParamSpec("P")
+R = TypeVar("R")
+StepKind = Literal["step", "fit", "split"]
+
+
+class StepDefinitionError(GraphError):
+    """A function cannot be a step as it is written or decorated."""
+
+
+class StepOutputError(GraphError):
+    """A step returned something else than its annotation promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """How a step is run.
+
+    Args:
+        retries: How often a failed call is tried again.
+        timeout: Seconds after which a call is given up, or None.
+        cpus: Cores that the step uses.
+        gpus: GPUs that the step uses.
+        memory: Memory that the step needs, such as "4GB", or None.
+        cache: Whether an earlier result for the same code, inputs and params may be taken.
+        pickle: Whether outputs that no safe format can hold may be pickled.
+    """
+
+    retries: int = 0
+    timeout: float | None = None
+    cpus: float = 1
+    gpus: float = 0
+    memory: str | None = None
+    cache: bool = True
+    pickle: bool = False
+
+
+class Step(Generic[P, R]):
+    """A function that a pipeline can connect.
+
+    Called inside a `@pipeline` function it makes a node and returns that node's outputs; called anywhere
+    else it is the function that it wraps.
+    """
+
+    def __init__(
+        self, function: Callable[P, R], *, kind: StepKind, name: str | None, options: StepOptions
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.kind: StepKind = kind
+        self.name = name or function.__name__
+        self.options = options
+        self.module: str = function.__module__
+        self.qualname: str = function.__qualname__
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        """The signature of the function, with annotations resolved."""
+        return _resolved_signature(self)
+
+    @functools.cached_property
+    def output_types(self) -> Mapping[str, Any]:
+        """The named outputs and their types, as the return annotation gives them."""
+        return output_types(self.signature.return_annotation)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the outputs."""
+        return tuple(self.output_types)
+
+    @property
+    def location(self) -> str:
+        """File and line of the function."""
+        code = getattr(inspect.unwrap(self.function), "__code__", None)
+        return f"{code.co_filename}:{code.co_firstlineno}" if code else self.module
+
+    def split_outputs(self, value: Any) -> dict[str, Any]:
+        """Return what a call returned, by the name of the output.
+
+        Raises:
+            StepOutputError: The number of values is not the annotated one.
+        """
+        if self.outputs == (RESULT,):
+            return {RESULT: value}
+        if not isinstance(value, tuple) or len(value) != len(self.outputs):
+            got = f"{len(value)} values" if isinstance(value, tuple) else f"one {type_name(type(value))}"
+            raise StepOutputError(
+                f"Step {self.name!r} returned {got}, but its annotation promises {len(self.outputs)} outputs.",
+                where=self.location,
+            )
+        return dict(zip(self.outputs, value, strict=True))
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Make a node inside a pipeline function, else call the function."""
+        trace = current_trace()
+        if trace is None:
+            return self.function(*args, **kwargs)
+        return cast("R", trace.add_step(self, args, kwargs))
+
+    def map(self, *lists: Any, **same: Any) -> Any:
+        """Call the step once for each item of the lists, which are walked side by side.
+
+        Positional arguments are lists (a node output that is a list, or a list written down); keyword
+        arguments are given whole to every call. Returns the list of results.
+        """
+        trace = current_trace()
+        if trace is not None:
+            return trace.add_step(self, lists, same, mapped=True)
+        return [self.function(*items, **same) for items in zip(*lists, strict=True)]
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        if instance is not None:
+            raise StepDefinitionError(
+                f"Step {self.name!r} is a method; a step must be a plain function.", where=self.location
+            )
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name}>"
+
+
+def _resolved_signature(step: Step[..., Any]) -> inspect.Signature:
+    signature = inspect.signature(step.function)
+    hints = annotations_of(inspect.unwrap(step.function))
+    parameters = [
+        parameter.replace(annotation=hints.get(name, NOTHING))
+        for name, parameter in signature.parameters.items()
+    ]
+    for parameter in parameters:
+        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+            raise StepDefinitionError(
+                f"Step {step.name!r} takes '*{parameter.name}'; a step names each of its inputs.",
+                where=step.location,
+                hint="Pass a list: a node output may stand inside a list, tuple or dict.",
+            )
+    return signature.replace(parameters=parameters, return_annotation=hints.get("return", NOTHING))
+
+
+def _make(kind: StepKind, function: Any, name: str | None, options: Mapping[str, Any]) -> Any:
+    checked = _checked_options(kind, options)
+
+    def decorate(target: Any) -> Any:
+        _check_function(kind, target)
+        return Step(target, kind=kind, name=_checked_name(name or target.__name__), options=checked)
+
+    return decorate if function is None else decorate(function)
+
+
+def _check_function(kind: StepKind, target: Any) -> None:
+    if isinstance(target, Step):
+        raise StepDefinitionError(f"{target.name!r} is a {target.kind} already; decorate it once.")
+    if not inspect.isfunction(target):
+        raise StepDefinitionError(f"@{kind} decorates a function, not {type_name(type(target))} {target!r}.")
+    if inspect.iscoroutinefunction(target) or inspect.isgeneratorfunction(target):
+        raise StepDefinitionError(
+            f"Step {target.__name__!r} is a coroutine or generator; return a value instead."
+        )
+
+
+def _checked_name(name: str) -> str:
+    if not name.isidentifier():
+        raise StepDefinitionError(f"{name!r} cannot name a step: use letters, digits and underscores.")
+    return name
+
+
+def _checked_options(kind: StepKind, options: Mapping[str, Any]) -> StepOptions:
+    known = [one.name for one in fields(StepOptions)]
+    for option in options:
+        if option not in known:
+            raise StepDefinitionError(f"@{kind} has no option {option!r}.", hint=did_you_mean(option, known))
+    made = StepOptions(**options)
+    if made.retries < 0 or made.cpus < 0 or made.gpus < 0 or (made.timeout is not None and made.timeout <= 0):
+        raise StepDefinitionError(f"@{kind} options must not be negative: {dict(options)!r}.")
+    return made
+
+
+@overload
+def step(function: Callable[P, R]) -> Step[P, R]: ...
+@overload
+def step(*, name: str | None = None, **options: Any) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(function: Any = None, *, name: str | None = None, **options: Any) -> Any:
+    """Make a function a step: rows in, rows (or anything else) out.
+
+    Bare, or with `name` and the options of `StepOptions`.
+    """
+    return _make("step", function, name, options)
+
+
+@overload
+def fit(function: Callable[P, R]) -> Step[P, R]: ...
+@overload
+def fit(*, name: str | None = None, **options: Any) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def fit(function: Any = None, *, name: str | None = None, **options: Any) -> Any:
+    """Make a function a step that learns from rows: what it returns is learned state, not rows.
+
+    Bare, or with `name` and the options of `StepOptions`.
+    """
+    return _make("fit", function, name, options)
+
+
+@overload
+def split(function: Callable[P, R]) -> Step[P, R]: ...
+@overload
+def split(*, name: str | None = None, **options: Any) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def split(function: Any = None, *, name: str | None = None, **options: Any) -> Any:
+    """Make a function a step whose outputs hold disjoint rows of its input.
+
+    Bare, or with `name` and the options of `StepOptions`.
+
+    Raises:
+        StepDefinitionError: The return annotation does not name at least two outputs.
+    """
+    return _make("split", function, name, options)

@@ -1,0 +1,1 @@
+"""The wheel: triggers that wake it, and the supervisor that turns it."""

@@ -1,0 +1,1 @@
+"""What an endpoint sees and how well it does: drift, delayed truth, performance over time."""

@@ -1,0 +1,63 @@
+"""Which outputs a step with a given key would have: one indexed look-up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from interlock.identity.artifact import Artifact
+from interlock.records.database import Database
+from interlock.records.model import CacheEntry, StepRecord
+from interlock.records.schema import cache
+
+_NEW = insert(cache)
+_SAVE = _NEW.on_conflict_do_update(
+    index_elements=["key"],
+    set_={name: _NEW.excluded[name] for name in ("run_id", "node", "outputs", "created_at")},
+    # The later one holds, whichever is written first: runs overlap, and a rebuild has an order of its own.
+    where=_NEW.excluded.created_at >= cache.c.created_at,
+)
+_OUTPUTS = sa.select(cache.c.outputs).where(cache.c.key == sa.bindparam("wanted"))
+_ENTRY = sa.select(cache).where(cache.c.key == sa.bindparam("wanted"))
+
+
+class Cache:
+    """Look up what steps made before. Entries are written by `Steps.record`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def lookup(self, key: str) -> dict[str, Artifact] | None:
+        """Return the outputs under `key` by name; None when no step with that key has run."""
+        found = self._database.column(_OUTPUTS, {"wanted": key})
+        return _artifacts(found[0]) if found else None
+
+    def entry(self, key: str) -> CacheEntry | None:
+        """Return the entry with the run and node that made it; what `why` tells about a hit."""
+        row = self._database.row(_ENTRY, {"wanted": key})
+        return None if row is None else CacheEntry(**row | {"outputs": _artifacts(row["outputs"])})
+
+    def forget(self, key: str) -> bool:
+        """Drop the entry, for outputs whose bytes turned out to be gone or damaged."""
+        gone = sa.delete(cache).where(cache.c.key == key)
+        return self._database.change(gone) == 1
+
+
+def write_entries(connection: sa.Connection, run_id: str, done: Iterable[StepRecord]) -> None:
+    """Write the entries of steps that ran and may be reused."""
+    rows = [_row(run_id, s) for s in done if s.state == "ran" and s.cacheable and s.key]
+    if rows:
+        connection.execute(_SAVE, rows)
+
+
+def _row(run_id: str, step: StepRecord) -> dict[str, Any]:
+    outputs = {name: artifact.to_json() for name, artifact in step.outputs.items()}
+    place = {"key": step.key, "run_id": run_id, "node": step.node}
+    return place | {"outputs": outputs, "created_at": step.finished_at}
+
+
+def _artifacts(outputs: dict[str, Any]) -> dict[str, Artifact]:
+    return {name: Artifact.from_json(artifact) for name, artifact in outputs.items()}

@@ -1,0 +1,131 @@
+"""What can go wrong with the records file, and how the driver's errors are told in those words."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import NoReturn
+
+from sqlalchemy.exc import DBAPIError
+
+from interlock.errors import InterlockError
+
+DriverError = (DBAPIError, sqlite3.Error)
+"""SQLAlchemy wraps what its own statements raise; BEGIN and COMMIT go to the driver directly."""
+
+_REBUILD = "Make them again from the store's manifests: interlock records rebuild"
+
+
+class RecordsNotOurs(InterlockError):
+    """The file is no records file of Interlock."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"The records file cannot be used: {why}.",
+            where=str(path),
+            hint=f"Move it away, or point INTERLOCK_HOME elsewhere. {_REBUILD}",
+        )
+        self.path = path
+
+
+class RecordsDamaged(InterlockError):
+    """The file is a records file, and parts of it cannot be read."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"The records file is damaged: {why}.", where=str(path), hint=_REBUILD)
+        self.path = path
+
+
+class RecordsTooNew(InterlockError):
+    """A later Interlock wrote the file; this one would not understand it."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(
+            f"The records file has version {found}, this Interlock knows versions up to {known}.",
+            where=str(path),
+            hint="Update Interlock: pip install --upgrade interlock",
+        )
+        self.path = path
+        self.found = found
+        self.known = known
+
+
+class RecordsNotWritable(InterlockError):
+    """The disk is full or failing, or the folder cannot be written; the transaction left no trace."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"The records cannot be written: {why}.",
+            where=str(path),
+            hint="Look at the free space and the permissions of the folder; what was recorded before is safe.",
+        )
+        self.path = path
+
+
+class RecordsBusy(InterlockError):
+    """Another process kept the records locked for longer than we wait."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__(
+            f"The records were locked by another process for more than {seconds:g} s.",
+            where=str(path),
+            hint="Find the process that holds them, for example with: fuser -v records.db",
+        )
+        self.path = path
+
+
+class RecordsForked(InterlockError):
+    """A child process uses what its parent opened.
+
+    SQLite remembers locks in the memory of the process, and a fork copies that memory but not the
+    locks: the child would write without any.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            "The records were opened by the parent of this process, and cannot be used after a fork.",
+            where=str(path),
+            hint="Start the child with multiprocessing.get_context('spawn'), or record from the parent.",
+        )
+        self.path = path
+
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_NOT_WRITABLE = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOLFS,
+}
+
+
+def is_busy(error: Exception) -> bool:
+    """Tell whether waiting may help."""
+    return _code(error) in _BUSY
+
+
+def raise_told(error: Exception, path: Path) -> NoReturn:
+    """Raise the error in our words, or as it is when it is none of the file's faults."""
+    code = _code(error)
+    if code in _NOT_WRITABLE:
+        raise RecordsNotWritable(path, _words(error)) from error
+    if code == sqlite3.SQLITE_NOTADB:
+        raise RecordsNotOurs(path, "it is not a SQLite database") from error
+    if code == sqlite3.SQLITE_CORRUPT:
+        raise RecordsDamaged(path, _words(error)) from error
+    raise error
+
+
+def _code(error: Exception) -> int:
+    # The low byte is the kind of the error, the others say where it happened.
+    return getattr(_origin(error), "sqlite_errorcode", 0) & 0xFF
+
+
+def _words(error: Exception) -> str:
+    return str(_origin(error)).rstrip(".")
+
+
+def _origin(error: Exception) -> BaseException:
+    return (error.orig if isinstance(error, DBAPIError) else None) or error

@@ -1,0 +1,1 @@
+"""A model version behind HTTP: guarded, validated, swapped without a gap, and logged."""

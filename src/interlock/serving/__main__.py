@@ -1,0 +1,63 @@
+"""`python -m interlock.serving TARGET`: one endpoint, in the foreground.
+
+Meant for `start_endpoint`; people use `interlock serve`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from interlock.errors import InterlockError
+from interlock.serving.endpoint import EndpointSettings, serve
+from interlock.serving.logs import log_to_stderr
+from interlock.serving.process import end_with
+from interlock.stack.layout import Home
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM and return the exit code."""
+    options = _parser().parse_args(argv)
+    log_to_stderr()
+    if options.parent is not None:
+        end_with(options.parent, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    settings = EndpointSettings(
+        host=options.host,
+        port=options.port,
+        allowed_hosts=tuple(options.allow_host),
+        require_token=options.require_token,
+    )
+    sock = None if options.fd is None else socket.socket(fileno=options.fd)
+    try:
+        serve(Home(options.home), options.target, settings, sock=sock, announce=_announce)
+    except InterlockError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="interlock.serving", description="Serve one model.")
+    parser.add_argument("target", help="MODEL@ALIAS or MODEL@VERSION")
+    parser.add_argument("--home", type=Path, required=True, help="the .interlock folder")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on, 0 for any free one")
+    parser.add_argument("--fd", type=int, help="a listening socket to use instead, by its descriptor")
+    parser.add_argument("--parent", type=int, help="process whose end is the end of this one")
+    parser.add_argument("--allow-host", action="append", default=[], help="a name to be addressed by")
+    parser.add_argument("--require-token", action="store_true", help="ask for a token on loopback too")
+    return parser
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(f"{url}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Configuration, the sockets, and the discovery of what fills them."""

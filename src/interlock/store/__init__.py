@@ -1,0 +1,1 @@
+"""Content-addressed artifacts; formats that turn Python values into bytes and back."""

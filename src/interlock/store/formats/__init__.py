@@ -1,0 +1,1 @@
+"""Formats: how Python values become bytes and values again, one file a format."""

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from records_sample import count, open_records, tell_story
+
+from interlock.records.database import Database
+from interlock.records.schema import APPLICATION_ID, SCHEMA_VERSION
+from interlock.records.upgrade import migrate, read_stamp
+
+
+def _schema(path: Path) -> list[tuple[str, str, str]]:
+    with sqlite3.connect(path) as file:
+        rows = file.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+        stamp = [file.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")]
+        versions = file.execute("SELECT * FROM alembic_version").fetchall()
+    file.close()
+    return [(kind, name, " ".join((sql or "").split())) for kind, name, sql in rows] + stamp + versions
+
+
+def _old_file(path: Path) -> None:
+    """Make the file of the version before the first: ours, and without tables."""
+    with sqlite3.connect(path) as file:
+        file.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    file.close()
+
+
+def test_a_fresh_file_has_the_very_schema_that_the_migrations_make(tmp_path: Path) -> None:
+    open_records(tmp_path).close()
+    migrated = Database(tmp_path / "migrated.db")
+    migrated.write(migrate)
+    migrated.close()
+    assert _schema(tmp_path / "records.db") == _schema(tmp_path / "migrated.db")
+
+
+def test_an_older_file_is_brought_to_this_version(tmp_path: Path) -> None:
+    _old_file(tmp_path / "records.db")
+    with open_records(tmp_path) as records:
+        tell_story(records)
+        assert records.database.read(read_stamp).version == SCHEMA_VERSION
+        assert records.database.pragma("foreign_keys") == [(1,)]
+        assert not records.created
+
+
+@pytest.mark.parametrize("failpoint", ["records.begin", "records.commit.before"])
+def test_a_migration_that_is_killed_leaves_the_file_as_it_was(tmp_path: Path, failpoint: str) -> None:
+    _old_file(tmp_path / "records.db")
+    code = (
+        "import sys; sys.path.append(sys.argv[2]); from pathlib import Path;"
+        "from records_sample import open_records; open_records(Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)]
+    killed = subprocess.run(
+        command, env={**os.environ, "INTERLOCK_FAILPOINT": f"{failpoint}=kill"}, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    with open_records(tmp_path) as records:
+        assert records.database.faults() == []
+        assert count(records)["runs"] == 0
+
+
+def test_neither_a_fresh_file_nor_one_of_this_version_needs_alembic(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.append(sys.argv[2]); from pathlib import Path;"
+        "from records_sample import open_records; folder = Path(sys.argv[1]);"
+        "open_records(folder).close(); open_records(folder).close(); print('alembic' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
