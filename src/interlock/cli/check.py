@@ -16,15 +16,20 @@ def check_target(pipeline: str, raw_params: Mapping[str, str]) -> dict[str, Any]
         InterlockError: There is no such pipeline, or its module cannot be imported.
     """
     from interlock.graph.leakage import find_leaks
-    from interlock.graph.slices import slice_graph
+    from interlock.graph.slices import check_deployable
     from interlock.stack.targets import load_pipeline
 
     target = load_pipeline(this_project(), pipeline)
-    found: dict[str, Any] = {"pipeline": target.ref, "checked": False, "why_unchecked": "", "leaks": [], "errors": []}
+    found: dict[str, Any] = {
+        "pipeline": target.ref,
+        "checked": False,
+        "why_unchecked": "",
+        "leaks": [],
+        "errors": [],
+    }
     try:
         graph = target.pipeline.trace(target.params(raw_params))
-        if graph.deployable:
-            slice_graph(graph, graph.deployable.given, [graph.deployable.answer])
+        check_deployable(graph)
         report = find_leaks(graph)
     except InterlockError as error:
         return found | {"why_unchecked": "the pipeline has errors", "errors": [str(error)]}

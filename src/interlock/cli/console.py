@@ -24,7 +24,9 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_json(body: Any) -> None:
     """Print exactly one JSON value; NaN and the infinities become null, which JSON has."""
-    sys.stdout.write(json.dumps(_strict(body), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+    sys.stdout.write(
+        json.dumps(_strict(body), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    )
 
 
 def _strict(value: Any) -> Any:

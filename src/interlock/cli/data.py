@@ -47,7 +47,9 @@ def _datasets(context: RunContext) -> list[dict[str, Any]]:
             rows.append({"dataset": name, "uri": config.uri, "snapshot": None, "error": str(error)})
             continue
         latest = context.records.datasets.latest(name)
-        rows.append({"dataset": name, "uri": config.uri} | (_facts(latest) if latest else {}) | {"error": None})
+        rows.append(
+            {"dataset": name, "uri": config.uri} | (_facts(latest) if latest else {}) | {"error": None}
+        )
     return rows
 
 

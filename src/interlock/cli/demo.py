@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where the demo's project is made.")] = Path("interlock-demo"),
+    folder: Annotated[Path, typer.Argument(help="Where the demo's project is made.")] = Path(
+        "interlock-demo"
+    ),
     months: Months = 12,
     json: Json = False,
 ) -> int:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from interlock.cli.console import console, shown_seconds
 from interlock.engine.result import StepResult
 
-_MARKS = {"ran": ("✓", "green"), "cached": ("·", "dim"), "failed": ("✗", "bold red"), "skipped": ("-", "yellow")}
+_MARKS = {
+    "ran": ("✓", "green"),
+    "cached": ("·", "dim"),
+    "failed": ("✗", "bold red"),
+    "skipped": ("-", "yellow"),
+}
 
 
 class PrintedProgress:

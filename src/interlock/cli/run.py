@@ -29,10 +29,16 @@ def run(
     pipeline: Pipeline,
     param: Param = [],  # noqa: B006 - typer reads the default, nobody changes it
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Take no earlier result.")] = False,
-    dry: Annotated[bool, typer.Option("--dry", help="Print what would run and what is cached, and stop.")] = False,
-    from_step: Annotated[str, typer.Option("--from", metavar="STEP", help="Run this step and what follows anew.")] = "",
+    dry: Annotated[
+        bool, typer.Option("--dry", help="Print what would run and what is cached, and stop.")
+    ] = False,
+    from_step: Annotated[
+        str, typer.Option("--from", metavar="STEP", help="Run this step and what follows anew.")
+    ] = "",
     tag: Annotated[list[str], typer.Option("--tag", metavar="NAME=TEXT", help="A tag for the run.")] = [],  # noqa: B006
-    signal: Annotated[int | None, typer.Option("--signal", help="The signal that caused this run.", hidden=True)] = None,
+    signal: Annotated[
+        int | None, typer.Option("--signal", help="The signal that caused this run.", hidden=True)
+    ] = None,
     json: Json = False,
 ) -> int:
     """Train: run a pipeline, judge its gates, and register a model version."""
@@ -44,7 +50,9 @@ def run(
     params = target.params(parse_params(param))
     with this_context() as context:
         if dry:
-            return _dry(target, context, params, cache=not no_cache, from_step=from_step or None, as_json=json)
+            return _dry(
+                target, context, params, cache=not no_cache, from_step=from_step or None, as_json=json
+            )
         from interlock.cli.progress import PrintedProgress
         from interlock.models.build import build
 
@@ -63,13 +71,24 @@ def run(
 
 
 def _dry(
-    target: Target, context: RunContext, params: dict[str, Any], *, cache: bool, from_step: str | None, as_json: bool
+    target: Target,
+    context: RunContext,
+    params: dict[str, Any],
+    *,
+    cache: bool,
+    from_step: str | None,
+    as_json: bool,
 ) -> int:
     from interlock.engine.plan import plan_graph
 
     steps = plan_graph(target.pipeline.trace(params), context, cache=cache, from_step=from_step)
     if as_json:
-        print_json({"plan": [{"name": s.name, "state": s.state, "reason": s.reason} for s in steps], "params": params})
+        print_json(
+            {
+                "plan": [{"name": s.name, "state": s.state, "reason": s.reason} for s in steps],
+                "params": params,
+            }
+        )
     else:
         print_table("", ("step", "would be", "because"), [(s.name, s.state, s.reason) for s in steps])
     return 0
@@ -126,4 +145,6 @@ def _print_check(found: dict[str, Any]) -> None:
         out.print(f"leak: {' → '.join(leak['path'])}{waived}", style="yellow" if waived else "bold red")
         out.print(f"  {leak['reason']}")
     if not found["errors"] and not found["leaks"]:
-        out.print("no structural leakage" if found["checked"] else f"leakage not checked: {found['why_unchecked']}")
+        out.print(
+            "no structural leakage" if found["checked"] else f"leakage not checked: {found['why_unchecked']}"
+        )

@@ -60,11 +60,15 @@ def _run_row(run: RunRecord) -> tuple[str, ...]:
 
 
 def _run_json(run: RunRecord) -> dict[str, Any]:
-    return {name: value for name, value in asdict(run).items() if name not in ("sequence", "process", "manifest")}
+    return {
+        name: value for name, value in asdict(run).items() if name not in ("sequence", "process", "manifest")
+    }
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A run such as delays/3, or a model version such as delays@champion.")],
+    name: Annotated[
+        str, typer.Argument(help="A run such as delays/3, or a model version such as delays@champion.")
+    ],
     logs: Annotated[bool, typer.Option("--logs", help="Print what the steps printed.")] = False,
     json: Json = False,
 ) -> None:
@@ -89,7 +93,9 @@ def _show_run(context: RunContext, run_id: str, *, logs: bool, as_json: bool) ->
         print_json(body | {"logs": [asdict(chunk) for chunk in printed]} if logs else body)
         return
     _print_run(run)
-    print_table("", ("step", "state", "took", "cpu", "memory", "because"), [_step_row(step) for step in steps])
+    print_table(
+        "", ("step", "state", "took", "cpu", "memory", "because"), [_step_row(step) for step in steps]
+    )
     for step in steps:
         if step.error:
             console().print(f"{step.node}:\n{step.error}", style="red")

@@ -12,7 +12,9 @@ from interlock.cli.options import Json, this_project
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    group = typer.Typer(help="Tokens for endpoints that are reached from other machines.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Tokens for endpoints that are reached from other machines.", no_args_is_help=True
+    )
     group.command("create")(create)
     group.command("list")(list_tokens)
     group.command("revoke")(revoke)

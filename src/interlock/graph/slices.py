@@ -165,3 +165,17 @@ def _own_function(node: Node) -> Callable[..., Any]:
         raise SliceError(f"Node {node.name!r} has no function to run.", where=node.location)
     own: Callable[..., Any] = node.step.function
     return own
+
+
+def check_deployable(graph: Graph) -> None:
+    """Check that a graph's deployable, if it names one, can be cut out of it.
+
+    Raises:
+        SliceError: The answer does not depend on what is given, or the metrics not on the answer.
+    """
+    deployable = graph.deployable
+    if deployable is None:
+        return
+    slice_graph(graph, deployable.given, [deployable.answer])
+    for metrics in deployable.metrics:
+        slice_graph(graph, deployable.answer, [metrics])

@@ -24,9 +24,7 @@ def encoder_for(cls: type) -> Encoder | None:
 
 
 def _encode_polars(value: Any, walk: Walk) -> Encoding:
-    from interlock.identity.arrow import encode_table
-
-    return b"Tp" + encode_table(value.to_arrow())
+    return b"Tp" + walk.encode(value.to_arrow())
 
 
 def _encode_polars_series(value: Any, walk: Walk) -> Encoding:
@@ -65,20 +63,20 @@ def _encode_column(column: Any, walk: Walk, name: str) -> Encoding:
     dtype = column.dtype
     head = frame(str(dtype))
     if getattr(dtype, "kind", "O") in "biufcmM" and type(dtype).__module__.startswith("numpy"):
-        from interlock.identity.arrays import encode_content
+        from interlock.identity.arrays import array_content
 
-        return head + encode_content(column.to_numpy(), walk)
+        return head + array_content(column.to_numpy(), walk)
     if str(dtype) == "object":
         try:
             return head + join(b"o", encode_items(column.tolist(), walk))
         except Stuck as stuck:
             raise stuck.under(f"[{name!r}]") from stuck.__cause__
-    return head + _encode_through_arrow(column)
+    return head + _encode_through_arrow(column, walk)
 
 
-def _encode_through_arrow(column: Any) -> Encoding:
+def _encode_through_arrow(column: Any, walk: Walk) -> Encoding:
     import pyarrow as pa  # pandas' own strings, categories and nullable types lie in Arrow or turn into it
 
     from interlock.identity.arrow import encode_column
 
-    return encode_column(pa.Array.from_pandas(column))
+    return encode_column(pa.Array.from_pandas(column), walk)

@@ -1,10 +1,10 @@
 """Read one line of the gate language into a small tree, by hand: a gate is never evaluated as code.
 
-    auc >= 0.70                    a floor
-    auc > champion.auc by 0.002    better than the champion, and by how much
-    log_loss <= champion.log_loss + 0.01
-    parity                         the served slice reproduces the recorded answer
-    no leakage                     no fit has seen the rows it is judged on
+auc >= 0.70                    a floor
+auc > champion.auc by 0.002    better than the champion, and by how much
+log_loss <= champion.log_loss + 0.01
+parity                         the served slice reproduces the recorded answer
+no leakage                     no fit has seen the rows it is judged on
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, TypeAlias
 
 from interlock.errors import InterlockError
 
@@ -23,7 +23,7 @@ _OPERATORS: tuple[Operator, ...] = (">=", "<=", "==", "!=", ">", "<")
 _WITH_MARGIN = frozenset({">", ">=", "<", "<="})
 _KEYWORDS = frozenset({"by", "champion", "leakage", "no", "parity"})
 _NAME = r"[^\W\d][\w@/]*"
-_PLAIN_NAME = re.compile(rf"{_NAME}(?:\.[\w@/]+)*")
+_PLAIN_NAME = re.compile(rf"{_NAME}(?:\.{_NAME})*")
 _TOKEN = re.compile(
     rf"""(?P<number>(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
        | (?P<name>`[^`]+`|{_NAME})
@@ -31,6 +31,7 @@ _TOKEN = re.compile(
        | (?P<other>\S)""",
     re.VERBOSE,
 )
+_ONLY_SUMS = "Only + and - are known here; use them, or let a step compute the metric."
 _NEAR = {"=>": ">=", "=<": "<=", "=": "==", "≥": ">=", "≤": "<="}
 
 
@@ -175,12 +176,12 @@ class _Parser:
             return LeakageRule()
         if words[:1] == ["no"]:
             self._at = 1
-            self._fail("'leakage'")
+            raise self._stop("'leakage'")
         comparison = Comparison(self._sum(), self._operator(), self._sum(), self._margin())
         self._end(comparison)
         if not comparison.metrics():
             self._at = 0
-            self._fail("the name of a metric somewhere in the gate")
+            raise self._stop("the name of a metric somewhere in the gate")
         return comparison
 
     def _sum(self) -> Sum:
@@ -194,21 +195,23 @@ class _Parser:
     def _term(self, *, negative: bool) -> Term:
         if self._token.kind == "number":
             return Term(self._number(), negative)
-        if self._token.kind == "name":
+        if self._token.kind == "name" and self._token.text != "by":
             return Term(self._metric(), negative)
-        self._fail("a metric or a number")
+        raise self._stop("a metric or a number")
 
     def _number(self) -> float:
         token = self._token
         try:
             number = float(token.text)
         except ValueError:
-            self._fail("a number", hint="Digits may be grouped by single underscores: 10_000.")
+            raise self._stop(
+                "a number", hint="Digits may be grouped by single underscores: 10_000."
+            ) from None
         if number == float("inf"):
-            self._fail("a number that a float can hold")
+            raise self._stop("a number that a float can hold")
         self._at += 1
         if self._token.kind == "name" and self._token.start == token.end:
-            self._fail("the end of the number", hint="Numbers have no unit here: p99_ms <= 25.")
+            raise self._stop("the end of the number", hint="Numbers have no unit here: p99_ms <= 25.")
         return number
 
     def _metric(self) -> Metric:
@@ -219,17 +222,17 @@ class _Parser:
         if parts[0] != "champion":
             return Metric(".".join(part.strip("`") for part in parts))
         if len(parts) == 1:
-            self._fail("'.' and a metric of the champion", hint="For example: auc > champion.auc")
+            raise self._stop("'.' and a metric of the champion", hint="For example: auc > champion.auc")
         return Metric(".".join(part.strip("`") for part in parts[1:]), champion=True)
 
     def _name(self) -> str:
-        if self._token.kind not in {"name", "number"} or (self._token.kind == "number" and not self._inside()):
-            self._fail("the name of a metric", hint="A name with other signs goes in backquotes: `f1-score`.")
+        token = self._token
+        if token.kind != "name" or token.text == "by":
+            raise self._stop(
+                "the name of a metric", hint="A name with other signs goes in backquotes: `f1-score`."
+            )
         self._at += 1
-        return self._tokens[self._at - 1].text
-
-    def _inside(self) -> bool:
-        return self._at > 0 and self._tokens[self._at - 1].text == "."
+        return token.text
 
     def _operator(self) -> Operator:
         for operator in _OPERATORS:
@@ -239,19 +242,19 @@ class _Parser:
         if near:
             hint = f"Did you mean {near!r}?"
         elif self._token.text in {"*", "/"}:
-            hint = "Only + and - are known here; use them, or let a step compute the metric."
+            hint = _ONLY_SUMS
         else:
             hint = "A gate is a comparison such as auc >= 0.70, or one of: parity, no leakage."
-        self._fail("one of >=, >, <=, <, ==, !=", hint=hint)
+        raise self._stop("one of >=, >, <=, <, ==, !=", hint=hint)
 
     def _margin(self) -> float | None:
         if self._token.text != "by":
             return None
         if not any(token.text in _WITH_MARGIN for token in self._tokens):
-            self._fail("the end of the gate", hint="'by' goes with >, >=, < and <=.")
+            raise self._stop("the end of the gate", hint="'by' goes with >, >=, < and <=.")
         self._at += 1
         if self._token.kind != "number":
-            self._fail("a number after 'by'")
+            raise self._stop("a number after 'by'")
         return self._number()
 
     def _end(self, comparison: Comparison) -> None:
@@ -263,8 +266,9 @@ class _Parser:
         elif self._token.text.lower() in {"and", "or"}:
             hint = "Write each comparison as a gate of its own: all of them have to pass."
         elif self._token.text in {"*", "/"}:
-            hint = "Only + and - are known here; use them, or let a step compute the metric."
-        self._fail("the end of the gate" if comparison.by is not None else "+, -, 'by' or the end of the gate", hint=hint)
+            hint = _ONLY_SUMS
+        more = "" if comparison.by is not None else "+, -, 'by' or "
+        raise self._stop(f"{more}the end of the gate", hint=hint)
 
     @property
     def _token(self) -> _Token:
@@ -276,5 +280,5 @@ class _Parser:
         self._at += 1
         return True
 
-    def _fail(self, expected: str, *, hint: str = "") -> NoReturn:
-        raise GateSyntaxError(self._text, self._token.start, expected, hint=hint)
+    def _stop(self, expected: str, *, hint: str = "") -> GateSyntaxError:
+        return GateSyntaxError(self._text, self._token.start, expected, hint=hint)

@@ -33,14 +33,14 @@ class EmptySample(InterlockError):
         super().__init__(f"The {statistic} of two samples needs values in both, and the {side} one is empty.")
 
 
-class TestResult(NamedTuple):
+class TwoSample(NamedTuple):
     """A test statistic and the probability of one as large when nothing has changed."""
 
     statistic: float
     p_value: float
 
 
-def kolmogorov_smirnov(reference: Floats, current: Floats) -> TestResult:
+def kolmogorov_smirnov(reference: Floats, current: Floats) -> TwoSample:
     """Return the largest distance of the two empirical distribution functions, and its p-value.
 
     The p-value is the limit law of Kolmogorov (1933) and Smirnov (1939) with the small-sample correction of
@@ -58,7 +58,7 @@ def kolmogorov_smirnov(reference: Floats, current: Floats) -> TestResult:
     below_second = np.searchsorted(second, points, side="right") / second.size
     distance = float(np.max(np.abs(below_first - below_second)))
     size = math.sqrt(first.size * second.size / (first.size + second.size))
-    return TestResult(distance, kolmogorov_tail((size + 0.12 + 0.11 / size) * distance))
+    return TwoSample(distance, kolmogorov_tail((size + 0.12 + 0.11 / size) * distance))
 
 
 def kolmogorov_tail(x: float) -> float:
@@ -72,7 +72,7 @@ def kolmogorov_tail(x: float) -> float:
     if x < 1:
         terms = sum(math.exp(-((2 * k - 1) ** 2) * math.pi**2 / (8 * x * x)) for k in range(1, 8))
         return max(0.0, 1.0 - math.sqrt(2 * math.pi) / x * terms)
-    tail = 2 * sum((-1) ** (k - 1) * math.exp(-2 * k * k * x * x) for k in range(1, 8))
+    tail = 2 * sum(math.copysign(math.exp(-2 * k * k * x * x), k % 2 - 0.5) for k in range(1, 8))
     return min(1.0, max(0.0, tail))
 
 
@@ -102,7 +102,7 @@ def normalised_wasserstein(reference: Floats, current: Floats) -> float:
     return wasserstein(reference, current) / (spread if spread > 0 else 1.0)
 
 
-def chi_square(reference: Counts, current: Counts) -> TestResult:
+def chi_square(reference: Counts, current: Counts) -> TwoSample:
     """Test whether two rows of category counts come from one distribution.
 
     Pearson's test of homogeneity (1900) on the 2 x k table without a continuity correction. Categories whose
@@ -115,10 +115,10 @@ def chi_square(reference: Counts, current: Counts) -> TestResult:
     _counted("chi-square statistic", reference, current)
     table = pool_rare(np.vstack([reference, current]))
     if table.shape[1] < 2:
-        return TestResult(0.0, 1.0)
+        return TwoSample(0.0, 1.0)
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
     statistic = float(np.sum((table - expected) ** 2 / expected))
-    return TestResult(statistic, chi_square_tail(statistic, table.shape[1] - 1))
+    return TwoSample(statistic, chi_square_tail(statistic, table.shape[1] - 1))
 
 
 def pool_rare(table: Counts) -> Counts:
@@ -240,7 +240,10 @@ def bin_counts(reference: Floats, current: Floats, bins: int = BINS) -> tuple[Co
     distinct = np.unique(reference)
     if distinct.size <= bins:
         edges, width = distinct, 2 * distinct.size + 1
-        places = [np.searchsorted(edges, s, "left") + np.searchsorted(edges, s, "right") for s in (reference, current)]
+        places = [
+            np.searchsorted(edges, s, "left") + np.searchsorted(edges, s, "right")
+            for s in (reference, current)
+        ]
     else:
         edges = np.unique(np.quantile(reference, np.arange(1, bins) / bins, method="lower"))
         width = edges.size + 1

@@ -1,26 +1,39 @@
-"""Values in the store: saved in the format that fits them, loaded after their digest was verified."""
+"""Values in the store: saved in the format that fits them, loaded after their bytes were verified."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from interlock.errors import InterlockError
 from interlock.identity.artifact import Artifact
-from interlock.identity.digest import Undigestible, digest_value
+from interlock.identity.digest import digest_value
 from interlock.stack.sockets import BlobStore
-from interlock.store.formats.base import UnreadableArtifact, Unstorable, Written, type_of
-from interlock.store.formats.pickled import PickleFormat
-from interlock.store.formats.plain import JsonFormat, NotPlain, from_text, to_text
+from interlock.store.arrange import arrange
+from interlock.store.blobs import LocalStore, Write
+from interlock.store.formats.format import Format, Stored, UnreadableArtifact, Unstorable, type_name
+from interlock.store.formats.plain import JsonFormat, encode, to_text
+from interlock.store.formats.raw import PickleFormat
 from interlock.store.formats.registry import Formats
+from interlock.store.formats.scalars import NotPlain
 
 INLINE_LIMIT = 4096
-"""Bytes of JSON up to which a value stays in its record."""
+"""The longest JSON text that stays in the artifact itself instead of a blob."""
 
-_SMALL = (bool, int, float, str, type(None))
+_PLAIN = (type(None), bool, int, float, str, list, tuple, dict, set, frozenset)
 
 
 class PickleRefused(InterlockError):
-    """A pickled artifact was to be loaded where that is not allowed."""
+    """A pickle was to be loaded where running code out of the store is not allowed."""
+
+    def __init__(self, type: str) -> None:  # noqa: A002 - as the artifact calls it
+        super().__init__(
+            f"The stored value of type {type!r} is a pickle; loading it would run code out of the store.",
+            hint="Let the step return something that a safe format keeps, without @step(pickle=True).",
+        )
 
 
 class ArtifactStore:
@@ -28,83 +41,145 @@ class ArtifactStore:
 
     Args:
         blobs: Where the bytes are.
-        formats: How values become bytes.
+        cache: A folder for loaded files and folders; they can be made again at any time. Left out, it lies
+            in the store, or is made for this process where the store is not on this machine.
     """
 
-    def __init__(self, blobs: BlobStore, formats: Formats | None = None) -> None:
+    def __init__(self, blobs: BlobStore, cache: Path | None = None) -> None:
         self._blobs = blobs
-        self._formats = formats or Formats()
+        self._formats = Formats()
+        self._cache = cache or (blobs.cache if isinstance(blobs, LocalStore) else None)
 
     def save(self, value: Any, *, allow_pickle: bool = False) -> Artifact:
-        """Store a value and return its artifact.
+        """Store a value and return its artifact; equal bytes are stored once.
 
         Raises:
-            Unstorable: No safe format holds it, and pickle is not allowed.
-            WriteFailed: The bytes cannot be written.
+            Unstorable: No safe format keeps it, and pickle is not allowed; or something inside cannot be kept.
+            Undigestible: It has no content that could be identified, such as an open file.
+            WriteFailed: The disk refuses.
         """
-        if type(value) in _SMALL or type(value) in (list, tuple, dict, set):
-            small = self._inline(value)
-            if small is not None:
-                return small
-        one = self._formats.find(value, allow_pickle=allow_pickle)
-        written = one.write(value, lambda inner: self.save(inner, allow_pickle=allow_pickle))
-        blob, size = self._put(written)
-        return Artifact(_digest(value, blob), one.name, type_of(value), size, blob, None, dict(written.meta))
+        if type(value) in _PLAIN:
+            artifact = _inline(value)
+            if artifact is not None:
+                return artifact
+        try:
+            return self._save_as(self._formats.find(value), value, allow_pickle=allow_pickle)
+        except Unstorable as error:
+            if not (allow_pickle and error.pickle_helps):
+                raise
+        return self._save_as(self._formats.pickle, value, allow_pickle=True)
 
     def load(self, artifact: Artifact, *, allow_pickle: bool = False) -> Any:
-        """Return the value of an artifact; its bytes are verified first.
+        """Return the value of an artifact. It may be changed: what is stored stays.
 
         Args:
             artifact: What is loaded.
-            allow_pickle: Whether a pickle that this store recorded may run its code here.
+            allow_pickle: Whether code out of the store may run here, if the step that saved it asked for
+                pickle.
 
         Raises:
-            PickleRefused: It is a pickle, and that is not allowed here.
+            PickleRefused: It is a pickle, or holds one, and that is not allowed here.
             CorruptBlob: The stored bytes are damaged.
             MissingBlob: They are gone.
-            UnreadableArtifact: They cannot be read here.
+            UnreadableArtifact: They are whole, and cannot be turned into a value here.
+            MissingExtra: The library of its type is not installed.
         """
-        if artifact.inline is not None:
-            return from_text(artifact.inline)
         if artifact.format == PickleFormat.name and not allow_pickle:
-            raise PickleRefused(
-                f"The {artifact.type} is kept as a pickle, which is only read inside runs.",
-                hint="Return something that a safe format holds.",
-            )
-        if artifact.blob is None:
-            raise UnreadableArtifact(f"The record of the {artifact.type} names no bytes.")
+            raise PickleRefused(artifact.type)
         one = self._formats.named(artifact.format)
-        path = self._blobs.get_file(artifact.blob)
         try:
-            return one.read(path, artifact, lambda inner: self.load(inner, allow_pickle=allow_pickle))
+            return one.load(artifact, _Vault(self, self._blobs, allow_pickle=allow_pickle))
         except InterlockError:
             raise
         except Exception as error:
             raise UnreadableArtifact(
-                f"The stored {artifact.type} cannot be read here: {type(error).__name__}: {error}.",
-                hint="Another version of the library may have written it.",
+                f"The stored value of type {artifact.type!r} cannot be read here: "
+                f"{type(error).__name__}: {error}",
+                where=f"format {artifact.format!r}, written with {dict(artifact.meta)}",
+                hint="Another version of its library may have written it. Run the step again to store it anew.",
             ) from error
 
-    def _inline(self, value: Any) -> Artifact | None:
-        try:
-            text = to_text(value)
-        except (NotPlain, ValueError):
-            return None
-        if len(text) > INLINE_LIMIT:
-            return None
-        return Artifact(digest_value(value), JsonFormat.name, type_of(value), len(text), None, text, {})
+    def _save_as(self, one: Format, value: Any, *, allow_pickle: bool) -> Artifact:
+        digest = digest_value(value)
+        stored = one.save(value, _Vault(self, self._blobs, allow_pickle=allow_pickle))
+        return Artifact(
+            digest, one.name, type_name(value), stored.size, stored.blob, stored.inline, dict(stored.meta)
+        )
 
-    def _put(self, written: Written) -> tuple[str, int]:
-        if written.file is not None:
-            return self._blobs.put_file(written.file), written.file.stat().st_size
-        if written.data is None:
-            raise Unstorable("A format wrote nothing.")
-        return self._blobs.put_bytes(written.data), len(written.data)
+    def arrange(self, files: Mapping[str, str], folders: Iterable[str]) -> Path:
+        """Return a read-only folder in which blobs have names; see `interlock.store.arrange`."""
+        if self._cache is None:
+            self._cache = Path(tempfile.mkdtemp(prefix="interlock-"))
+        return arrange(self._blobs, self._cache, files, folders)
 
 
-def _digest(value: Any, blob: str) -> str:
-    """Return the value digest; a value that has none is identified by its bytes."""
+@dataclass(frozen=True)
+class _Vault:
+    """What a format may do with the store while it saves or loads one value."""
+
+    store: ArtifactStore
+    blobs: BlobStore
+    allow_pickle: bool
+
+    def put_bytes(self, data: bytes | memoryview, **meta: Any) -> Stored:
+        return Stored(len(data), self.blobs.put_bytes(data), meta=meta)
+
+    def put_stream(self, write: Write, **meta: Any) -> Stored:
+        if isinstance(self.blobs, LocalStore):
+            digest, size = self.blobs.put_stream(write)
+            return Stored(size, digest, meta=meta)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "value")
+            with path.open("xb", buffering=0) as file:
+                write(file)
+            return Stored(path.stat().st_size, self.blobs.put_file(path), meta=meta)
+
+    def put_file(self, path: Path) -> str:
+        return self.blobs.put_file(path)
+
+    def put_text(self, text: str, **meta: Any) -> Stored:
+        if len(text) <= INLINE_LIMIT:
+            return Stored(len(text), inline=text, meta=meta)
+        return self.put_bytes(text.encode(), **meta)
+
+    def path(self, artifact: Artifact) -> Path:
+        return self.blobs.get_file(_blob(artifact))
+
+    def bytes(self, artifact: Artifact) -> bytes:
+        return self.blobs.get_bytes(_blob(artifact))
+
+    def text(self, artifact: Artifact) -> str:
+        return artifact.inline if artifact.inline is not None else self.bytes(artifact).decode()
+
+    def _save_as(self, one: Format, value: Any, *, allow_pickle: bool) -> Artifact:
+        digest = digest_value(value)
+        stored = one.save(value, _Vault(self, self._blobs, allow_pickle=allow_pickle))
+        return Artifact(
+            digest, one.name, type_name(value), stored.size, stored.blob, stored.inline, dict(stored.meta)
+        )
+
+    def arrange(self, files: Mapping[str, str], folders: Iterable[str] = ()) -> Path:
+        return self.store.arrange(files, folders)
+
+    def save(self, value: Any) -> Artifact:
+        return self.store.save(value, allow_pickle=self.allow_pickle)
+
+    def load(self, artifact: Artifact) -> Any:
+        return self.store.load(artifact, allow_pickle=self.allow_pickle)
+
+
+def _inline(value: Any) -> Artifact | None:
+    """Return the artifact of short plain data, which needs neither a format nor the disk."""
     try:
-        return digest_value(value)
-    except Undigestible:
-        return blob
+        text = to_text(encode(value))
+    except NotPlain:
+        return None
+    if len(text) > INLINE_LIMIT:
+        return None
+    return Artifact(digest_value(value), JsonFormat.name, type_name(value), len(text), inline=text)
+
+
+def _blob(artifact: Artifact) -> str:
+    if artifact.blob is None:
+        raise UnreadableArtifact(f"The record of the stored value of type {artifact.type!r} names no blob.")
+    return artifact.blob

@@ -2,60 +2,81 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from interlock.errors import InterlockError
 from interlock.identity.canonical import canonical_json
-from interlock.identity.digest import digest_bytes, digest_file
-from interlock.store.publish import Pending, publish_bytes, publish_file, sweep
+from interlock.identity.digest import PREFIX, digest_bytes, digest_file, digest_hex
+from interlock.store.faults import ReadFailed
+from interlock.store.publish import Pending, drafting, publish_bytes, sweep
+from interlock.store.verify import Damage, verify_folder
 
-_PREFIX = "blake3:"
+_KIND = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
+_NAME = re.compile(r"([0-9a-f]{64})\.json", re.ASCII)
 
+# A blob's permissions tell every process whether power loss can still take it. What a killed process
+# left unsafe becomes safe with the next `sync` of whoever relies on it.
+_UNSAFE, _SAFE = 0o400, 0o444
 
-class BadDigest(InterlockError):
-    """A text is no digest."""
+Write = Callable[[io.RawIOBase], object]
+"""Writes a value into the file that it is given."""
+
+_T = TypeVar("_T")
+_Identity = tuple[int, int, int, int]
+_PIECE = 1 << 20
 
 
 class MissingBlob(InterlockError):
     """The store does not hold what is asked for."""
 
-
-class CorruptBlob(InterlockError):
-    """Stored bytes are not those that their digest names. They are set aside, so that they can be made anew."""
-
-    def __init__(self, digest: str, path: Path) -> None:
+    def __init__(self, digest: str, root: Path) -> None:
         super().__init__(
-            f"The stored bytes of {digest[:19]}… are damaged: their digest is another one.",
-            where=str(path),
-            hint="They were set aside. Run again: what made them will run anew. Then check the disk.",
+            f"The store does not hold {digest[:19]}….",
+            where=str(root),
+            hint="Run the pipeline again: the step that made it will run anew.",
         )
         self.digest = digest
 
 
-@dataclass(frozen=True)
-class Damage:
-    """Something that `verify` found."""
+class CorruptBlob(InterlockError):
+    """Stored bytes are not those that their digest names. They are set aside, so that they can be made anew."""
 
-    path: Path
-    what: str
+    def __init__(self, digest: str, path: Path, problem: str) -> None:
+        super().__init__(
+            f"The stored bytes of {digest[:19]}… are damaged: {problem}.",
+            where=str(path),
+            hint="They were set aside and not used. Run again: what made them will run anew. Check the disk.",
+        )
+        self.digest = digest
+        self.path = path
+        self.problem = problem
 
 
 class LocalStore:
     """A folder that keeps bytes under their digest: `blobs/ab/<hex>` and `manifests/<kind>/<hex>.json`.
 
-    It fills the socket `store`. Files are read-only and never change; a file that is found damaged is renamed
-    to `<hex>.damaged`, so that `has` no longer knows it.
+    It fills the socket `store`. Files are read-only and never change. One that is found damaged is renamed to
+    `<name>.damaged`: `has` then no longer knows it, so what made it runs anew.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._blobs = root / "blobs"
         self._pending = Pending()
-        self._verified: dict[Path, tuple[int, int, int, int]] = {}
+        self._verified: dict[Path, _Identity] = {}
+
+    @property
+    def cache(self) -> Path:
+        """The folder for what can be made again from the blobs at any time."""
+        return self.root / "cache"
 
     def put_bytes(self, data: bytes | memoryview) -> str:
         """Store bytes and return their digest.
@@ -64,24 +85,37 @@ class LocalStore:
             WriteFailed: They cannot be written.
         """
         digest = digest_bytes(data)
-        path = self._blob(digest)
-        if not path.exists():
-            publish_bytes(data, path, self._pending)
+        self._publish(data, self._blob(digest))
         return digest
 
     def put_file(self, path: Path) -> str:
-        """Copy a file in and return the digest of its bytes.
+        """Copy a file in and return the digest of the bytes that were copied.
+
+        Raises:
+            ReadFailed: The file cannot be read.
+            WriteFailed: It cannot be written to the store.
+        """
+        try:
+            source = path.open("rb", buffering=0)
+        except OSError as error:
+            raise ReadFailed(path, error) from error
+        with source:
+            return self.put_stream(lambda out: _copy(source, out))[0]
+
+    def put_stream(self, write: Write) -> tuple[str, int]:
+        """Store what `write` writes into the file that it is given; return its digest and size.
+
+        This spares large values the way through memory.
 
         Raises:
             WriteFailed: It cannot be written.
-            CorruptBlob: The file changed while it was copied.
         """
-        digest = digest_file(path)
-        target = self._blob(digest)
-        if not target.exists():
-            publish_file(path, target, self._pending)
-            self._check_file(digest, target)
-        return digest
+        with drafting(self._blobs, hashed=True) as draft:
+            write(draft)
+            path = self._blobs / draft.hex[:2] / draft.hex
+            if not self._knows(path):
+                draft.place(path, self._pending, _UNSAFE)
+            return PREFIX + draft.hex, draft.size
 
     def get_bytes(self, digest: str) -> bytes:
         """Return the bytes of a blob, verified.
@@ -89,39 +123,41 @@ class LocalStore:
         Raises:
             MissingBlob: It is not there.
             CorruptBlob: Its bytes are damaged.
+            ReadFailed: It cannot be read.
         """
-        path = self._blob(digest)
-        data = self._read(digest, path)
-        if digest_bytes(data) != digest:
-            raise self._set_aside(digest, path)
-        return data
+        return self._read(digest, self._blob(digest))
 
     def get_file(self, digest: str) -> Path:
-        """Return the path of a blob, verified since this process started.
+        """Return the path of a blob that was verified since this process began, and not touched since.
 
         Raises:
             MissingBlob: It is not there.
             CorruptBlob: Its bytes are damaged.
+            ReadFailed: It cannot be read.
         """
         path = self._blob(digest)
-        self._check_file(digest, path)
+        identity = _identity(self._find(digest, path))
+        if self._verified.get(path) != identity:
+            found = _reading(path, digest_file)
+            if found != digest:
+                raise self._set_aside(digest, path, "their digest is another one")
+            self._verified[path] = identity
         return path
 
     def has(self, digest: str) -> bool:
-        """Tell whether a blob is there."""
-        return self._blob(digest).exists()
+        """Tell whether a blob is there, without reading it."""
+        return self._knows(self._blob(digest))
 
     def put_manifest(self, kind: str, body: Mapping[str, Any]) -> str:
         """Store a manifest as canonical JSON and return its digest.
 
         Raises:
+            NotCanonical: The body is no JSON object.
             WriteFailed: It cannot be written.
         """
-        data = canonical_json(body)
+        data = canonical_json(dict(body))
         digest = digest_bytes(data)
-        path = self._manifest(kind, digest)
-        if not path.exists():
-            publish_bytes(data, path, self._pending)
+        self._publish(data, self._manifest(kind, digest))
         return digest
 
     def get_manifest(self, kind: str, digest: str) -> dict[str, Any]:
@@ -130,91 +166,124 @@ class LocalStore:
         Raises:
             MissingBlob: It is not there.
             CorruptBlob: Its bytes are damaged.
+            ReadFailed: It cannot be read.
         """
-        path = self._manifest(kind, digest)
-        data = self._read(digest, path)
-        if digest_bytes(data) != digest:
-            raise self._set_aside(digest, path)
-        body: dict[str, Any] = json.loads(data)
+        body: dict[str, Any] = json.loads(self._read(digest, self._manifest(kind, digest)))
         return body
 
     def manifests(self, kind: str) -> Iterator[str]:
-        """Yield the digest of every manifest of a kind."""
-        for path in sorted((self.root / "manifests" / kind).glob("*.json")):
-            yield _PREFIX + path.stem
+        """Yield the digest of every manifest of a kind; files that are none are passed over."""
+        try:
+            with os.scandir(self._manifests(kind)) as entries:
+                names = sorted(entry.name for entry in entries)
+        except FileNotFoundError:
+            return
+        for name in names:
+            match = _NAME.fullmatch(name)
+            if match is not None:
+                yield PREFIX + match[1]
 
     def sync(self) -> None:
-        """Make everything put so far safe from a power loss.
+        """Make everything put so far safe from power loss.
 
         Raises:
-            WriteFailed: The disk refuses.
+            WriteFailed: The disk refuses. What is not safe was removed, and can be put again.
         """
-        self._pending.sync()
+        for path in self._pending.sync():
+            # Another process may have set it aside or removed it since.
+            with contextlib.suppress(FileNotFoundError):
+                self._mark_safe(path)
 
     def verify(self) -> Iterator[Damage]:
-        """Read everything and yield what is damaged or half written; nothing is changed."""
-        for path in sorted((self.root / "blobs").glob("??/*")):
-            yield from self._damage(path, path.name)
-        for path in sorted((self.root / "manifests").glob("*/*")):
-            yield from self._damage(path, path.stem)
+        """Read everything, trusting no earlier check, and yield what is damaged or does not belong there."""
+        return verify_folder(self.root)
 
-    def sweep(self) -> int:
-        """Remove what dead processes left half written."""
+    def sweep(self) -> list[Path]:
+        """Remove what dead processes left half written, and return what that was."""
         return sweep(self.root)
 
-    def _damage(self, path: Path, name: str) -> Iterator[Damage]:
-        if path.name.startswith("."):
-            yield Damage(path, "left half written by a process that died")
-        elif path.suffix == ".damaged":
-            yield Damage(path, "found damaged and set aside")
-        elif digest_file(path) != _PREFIX + name:
-            yield Damage(path, "its bytes have another digest")
+    def _publish(self, data: bytes | memoryview, path: Path) -> None:
+        if not self._knows(path):
+            # One folder for all drafts: many file systems keep new files of one folder together, so that
+            # making one in each of 256 folders takes several times as long.
+            publish_bytes(data, path, self._pending, mode=_UNSAFE, folder=self._blobs)
 
-    def _blob(self, digest: str) -> Path:
-        name = _hex(digest)
-        return self.root / "blobs" / name[:2] / name
+    def _knows(self, path: Path) -> bool:
+        """Tell whether a file is in place; if power loss could take it, the next `sync` is for it too."""
+        try:
+            status = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        self._note_unsafe(path, status)
+        return stat.S_ISREG(status.st_mode)
 
-    def _manifest(self, kind: str, digest: str) -> Path:
-        return self.root / "manifests" / kind / f"{_hex(digest)}.json"
+    def _note_unsafe(self, path: Path, status: os.stat_result) -> None:
+        if stat.S_IMODE(status.st_mode) == _UNSAFE:
+            self._pending.add(path)
+
+    def _mark_safe(self, path: Path) -> None:
+        before = _identity(path.stat())
+        path.chmod(_SAFE)
+        if self._verified.get(path) == before:
+            self._verified[path] = _identity(path.stat())
 
     def _read(self, digest: str, path: Path) -> bytes:
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            raise _missing(digest, self.root) from None
+        self._find(digest, path)
+        data = _reading(path, Path.read_bytes)
+        if digest_bytes(data) != digest:
+            raise self._set_aside(digest, path, "their digest is another one")
+        return data
 
-    def _check_file(self, digest: str, path: Path) -> None:
+    def _find(self, digest: str, path: Path) -> os.stat_result:
         try:
-            stat = os.stat(path)
-        except FileNotFoundError:
-            raise _missing(digest, self.root) from None
-        identity = (stat.st_ino, stat.st_mtime_ns, stat.st_size, stat.st_ctime_ns)
-        if self._verified.get(path) == identity:
-            return
-        if digest_file(path) != digest:
-            raise self._set_aside(digest, path)
-        self._verified[path] = identity
+            status = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise MissingBlob(digest, self.root) from None
+        except OSError as error:
+            raise ReadFailed(path, error) from error
+        if not stat.S_ISREG(status.st_mode):
+            # A link could lead to any file of the machine.
+            raise self._set_aside(digest, path, "in their place is something that is no file")
+        self._note_unsafe(path, status)
+        return status
 
-    def _set_aside(self, digest: str, path: Path) -> CorruptBlob:
-        try:
+    def _set_aside(self, digest: str, path: Path, problem: str) -> CorruptBlob:
+        self._verified.pop(path, None)
+        # A store that cannot be written to is still read: the error says what is damaged.
+        with contextlib.suppress(OSError):
             path.rename(path.with_name(f"{path.name}.damaged"))
-        except OSError:
-            pass  # a store that cannot be written to is still read: the error says what is damaged
-        return CorruptBlob(digest, path)
+        return CorruptBlob(digest, path, problem)
+
+    def _blob(self, digest: str) -> Path:
+        name = digest_hex(digest)
+        return self._blobs / name[:2] / name
+
+    def _manifests(self, kind: str) -> Path:
+        if not _KIND.fullmatch(kind):
+            raise ValueError(f"{kind!r} is no kind of manifest")
+        return self.root / "manifests" / kind
+
+    def _manifest(self, kind: str, digest: str) -> Path:
+        return self._manifests(kind) / f"{digest_hex(digest)}.json"
 
 
-def _missing(digest: str, root: Path) -> MissingBlob:
-    return MissingBlob(
-        f"The store does not hold {digest[:19]}…",
-        where=str(root),
-        hint="Run the pipeline again to make it anew.",
-    )
+def _identity(status: os.stat_result) -> _Identity:
+    return status.st_ino, status.st_mtime_ns, status.st_size, status.st_ctime_ns
 
 
-def _hex(digest: str) -> str:
-    name = digest.removeprefix(_PREFIX)
-    if len(name) != 64 or digest == name or not set(name) <= set("0123456789abcdef"):
-        raise BadDigest(
-            f"{digest!r} is no digest.", hint="A digest looks like blake3:<64 hexadecimal digits>."
-        )
-    return name
+def _reading(path: Path, read: Callable[[Path], _T]) -> _T:
+    try:
+        return read(path)
+    except OSError as error:
+        raise ReadFailed(path, error) from error
+
+
+def _copy(source: io.FileIO, out: io.RawIOBase) -> None:
+    while True:
+        try:
+            piece = source.read(_PIECE)
+        except OSError as error:
+            raise ReadFailed(Path(str(source.name)), error) from error
+        if not piece:
+            return
+        out.write(piece)

@@ -1,185 +1,330 @@
 """The one place where anything is written to disk so that it lasts.
 
-A file appears whole or not at all: it is written under another name in the same folder, then renamed. What
-must survive a power loss is synced, file and folder; `Pending` gathers what may be synced later, together.
+A file appears whole or not at all: it is written under another name in the folder where it will be, then
+renamed. Process death loses nothing of it then. Power loss does, until file and folder are synced: at once, or
+later and together by way of `Pending`. After a sync that failed nobody knows what is on the disk, so the file
+is thrown away and the sync never tried again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
+import io
 import itertools
 import os
 import shutil
-from dataclasses import dataclass, field
+import stat
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
 
 from interlock import failpoints
-from interlock.errors import InterlockError
+from interlock.store.faults import write_error
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # in the standard library from Python 3.12 on
 
 _TEMPORARY = ".tmp-"
-_COUNTER = itertools.count()
-_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SERIAL = itertools.count()
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_GRACE_SECONDS = 3600.0
+_THREADED_FROM = 1 << 20  # below this size the hash on one thread is faster
 
 
-class WriteFailed(InterlockError):
-    """Something could not be written; nothing of it remains."""
+class Draft(io.RawIOBase):
+    """A file under way, which nobody sees before `place`. Formats write into it as into any file.
 
-    def __init__(self, path: Path, error: OSError) -> None:
-        super().__init__(
-            f"{path} could not be written: {error.strerror or error}.",
-            where=str(path.parent),
-            hint=self.way_out,
-        )
-        self.path = path
+    Args:
+        folder: Where it is written; made if need be. It must be on the file system of the final place.
+        hashed: Whether to hash what is written, for `hex`.
+    """
 
-    way_out = "Look at the disk, then run again: what was finished is kept."
+    def __init__(self, folder: Path, *, hashed: bool = False) -> None:
+        super().__init__()
+        self.size = 0
+        self._placed = False
+        self._hasher = blake3(max_threads=blake3.AUTO) if hashed else None
+        self._path = folder / f"{_TEMPORARY}{os.getpid()}-{next(_SERIAL)}-{os.urandom(4).hex()}"
+        self._fd = self._create()
+
+    def writable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def write(self, data: Buffer) -> int:
+        """Write all of `data`."""
+        view = memoryview(data).cast("B") if memoryview(data).nbytes else memoryview(b"")
+        if failpoints.torn("publish.write"):
+            os.write(self._fd, view[: len(view) // 2])
+            failpoints.die()
+        failpoints.hit("publish.write")
+        if self._hasher is not None:
+            self._hasher.update(view)
+        self.size += len(view)
+        rest = view
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
+        return len(view)
+
+    @property
+    def hex(self) -> str:
+        """The hash of what was written so far."""
+        return "" if self._hasher is None else self._hasher.hexdigest()
+
+    def place(self, target: Path, pending: Pending | None, mode: int) -> None:
+        """Give the file its name, and make it safe from power loss now or, by `pending`, later."""
+        os.fchmod(self._fd, mode)
+        if pending is None:
+            failpoints.hit("publish.fsync")
+            os.fsync(self._fd)
+        self.close()
+        failpoints.hit("publish.rename")
+        try:
+            self._path.rename(target)
+        except FileNotFoundError:
+            make_folder(target.parent, pending)
+            self._path.rename(target)
+        self._placed = True
+        failpoints.hit("publish.renamed")
+        if pending is None:
+            _sync_folder(target.parent)
+        else:
+            pending.add(target)
+
+    def close(self) -> None:
+        """Close the file; without `place` it is of no use to anybody."""
+        if not self.closed:
+            os.close(self._fd)
+        super().close()
+
+    def discard(self) -> None:
+        """Remove what was not put in place."""
+        self.close()
+        if not self._placed:
+            _remove(self._path)
+
+    def _create(self) -> int:
+        failpoints.hit("publish.create")
+        try:
+            return os.open(self._path, _CREATE, 0o600)
+        except FileNotFoundError:
+            make_folder(self._path.parent, None)
+            return os.open(self._path, _CREATE, 0o600)
 
 
-class StoreFull(WriteFailed):
-    """The disk is full."""
-
-    way_out = "Free some space, then run again: what was finished is kept."
-
-
-class StoreNotWritable(WriteFailed):
-    """The folder may not be written to."""
-
-    way_out = "Make the folder writable, or name another one with INTERLOCK_HOME."
-
-
-@dataclass
 class Pending:
-    """Files whose bytes are in place for every process, and not yet safe from a power loss."""
+    """Files and folders that every process sees whole, and that a power loss may still take."""
 
-    files: list[Path] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._files: dict[Path, None] = {}
+        self._folders: dict[Path, None] = {}
+        self._changing = threading.Lock()
+        self._syncing = threading.Lock()
 
-    def sync(self) -> None:
-        """Make all of them safe: each file, then each folder that they are in.
+    def add(self, path: Path) -> None:
+        """Remember a file, and the folder that names it, for the next `sync`."""
+        with self._changing:
+            self._files[path] = None
+            self._folders[path.parent] = None
+
+    def add_folder(self, path: Path) -> None:
+        """Remember a new folder, that is: the folder that names it."""
+        with self._changing:
+            self._folders[path.parent] = None
+
+    def sync(self) -> list[Path]:
+        """Make all of them safe, each file and then each folder, and return the files.
+
+        Also waits for a sync that another thread has under way: it may hold a file of the caller's.
 
         Raises:
-            WriteFailed: The disk refuses; what was pending is not safe.
+            WriteFailed: The disk refuses. The files that are not safe were removed; the others are safe.
         """
-        files, self.files = self.files, []
-        for path in files:
-            _sync(path)
-        for folder in dict.fromkeys(path.parent for path in files):
-            _sync(folder)
+        with self._syncing:
+            with self._changing:
+                files, self._files = list(self._files), {}
+                folders, self._folders = list(self._folders), {}
+            lost = _sync_all(files, folders)
+            for path in files:
+                if path in lost:
+                    _remove(path)
+            if lost:
+                raise write_error(*next(iter(lost.items())))
+            return files
+
+
+@contextlib.contextmanager
+def drafting(folder: Path, *, target: Path | None = None, hashed: bool = False) -> Iterator[Draft]:
+    """Open a draft; whatever was not put in place when the block ends is gone.
+
+    Raises:
+        WriteFailed: The disk is full, failing or read-only; no half of a file remains.
+    """
+    draft = None
+    try:
+        draft = Draft(folder, hashed=hashed)
+        yield draft
+    except OSError as error:
+        raise write_error(target or folder, error) from error
+    finally:
+        if draft is not None:
+            draft.discard()
 
 
 def publish_bytes(
-    data: bytes | memoryview, target: Path, pending: Pending | None = None, *, mode: int = 0o444
+    data: Buffer,
+    target: Path,
+    pending: Pending | None = None,
+    *,
+    mode: int = 0o444,
+    folder: Path | None = None,
 ) -> None:
-    """Write bytes to a new file that appears whole or not at all.
+    """Write bytes to a file that appears whole or not at all, in the place of what has its name.
 
     Args:
         data: The bytes.
-        target: The file; its folder is made.
-        pending: Gathers the file for a later sync; None syncs at once.
+        target: The file; its folder is made, private to the user, if need be.
+        pending: Gathers the file for a later sync; None makes it safe from power loss at once.
         mode: The permissions of the file.
+        folder: Where the draft is written; None writes it beside the target.
 
     Raises:
-        WriteFailed: The disk is full, failing or read-only; no part of the file remains.
+        WriteFailed: The disk is full, failing or read-only; no half of a file remains.
     """
-    temporary = _temporary(target)
-    try:
-        with open(temporary, "xb", buffering=0) as file:
-            if failpoints.torn("publish.write"):
-                file.write(data[: len(data) // 2])
-                failpoints.die()
-            failpoints.hit("publish.write")
-            _write_all(file.fileno(), data)
-        _put_in_place(temporary, target, pending, mode)
-    except OSError as error:
-        _discard(temporary)
-        raise write_error(target, error) from error
+    with drafting(folder or target.parent, target=target) as draft:
+        draft.write(data)
+        draft.place(target, pending, mode)
 
 
 def publish_file(source: Path, target: Path, pending: Pending | None = None, *, mode: int = 0o444) -> None:
-    """Copy a file to where it appears whole or not at all; otherwise as `publish_bytes`."""
-    temporary = _temporary(target)
-    try:
-        failpoints.hit("publish.write")
-        shutil.copyfile(source, temporary)
-        _put_in_place(temporary, target, pending, mode)
-    except OSError as error:
-        _discard(temporary)
-        raise write_error(target, error) from error
+    """Copy a file to where it appears whole or not at all; otherwise as `publish_bytes`.
+
+    Raises:
+        WriteFailed: As `publish_bytes`.
+        OSError: The source cannot be opened.
+    """
+    with source.open("rb", buffering=0) as file, drafting(target.parent, target=target) as draft:
+        shutil.copyfileobj(file, draft, 1 << 20)
+        draft.place(target, pending, mode)
 
 
-def write_output(path: Path, data: bytes) -> None:
-    """Write a file that the user named, whole or not at all, with the user's usual permissions.
+def write_output(path: Path, data: Buffer) -> None:
+    """Write a file that the user named, whole or not at all; an existing file keeps its permissions.
+
+    A link is followed, what is no file (``/dev/stdout``, a pipe) is simply written to, and missing folders
+    are made.
 
     Raises:
         WriteFailed: It cannot be written; what was there before still is.
     """
-    umask = os.umask(0)
-    os.umask(umask)
-    publish_bytes(data, path, mode=0o666 & ~umask)
+    path = Path(os.path.realpath(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = path.stat().st_mode if path.exists() else stat.S_IFREG | (0o666 & ~_umask())
+        if stat.S_ISREG(mode):
+            publish_bytes(data, path, mode=stat.S_IMODE(mode))
+        else:
+            path.write_bytes(data)
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
-def sweep(folder: Path) -> int:
-    """Remove what dead processes left half written below a folder, and return how many files that were."""
-    removed = 0
+def make_folder(folder: Path, pending: Pending | None) -> None:
+    """Make a folder and those above it, private to the user; safe to call from several processes at once.
+
+    Args:
+        folder: The folder.
+        pending: As in `publish_bytes`.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if folder.is_dir():
+        return
+    make_folder(folder.parent, pending)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if pending is None:
+        _sync_folder(folder.parent)
+    else:
+        pending.add_folder(folder)
+
+
+def sweep(folder: Path, *, grace_seconds: float = _GRACE_SECONDS) -> list[Path]:
+    """Remove what dead processes left half written below a folder, and return what that was.
+
+    A process that is dead here may be alive in another container that shares the folder: therefore only
+    files that were left alone for a while are removed.
+    """
+    removed = []
     for path in folder.rglob(f"{_TEMPORARY}*"):
-        pid = path.name.removeprefix(_TEMPORARY).partition("-")[0]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            _discard(path)
-            removed += 1
+        with contextlib.suppress(FileNotFoundError):
+            if is_abandoned(path) and path.stat().st_mtime <= time.time() - grace_seconds:
+                path.unlink()
+                removed.append(path)
     return removed
 
 
-def write_error(target: Path, error: OSError) -> WriteFailed:
-    """Return the error of ours for what the system said."""
-    if error.errno in _FULL:
-        return StoreFull(target, error)
-    if error.errno in _READ_ONLY:
-        return StoreNotWritable(target, error)
-    return WriteFailed(target, error)
+def is_temporary(path: Path) -> bool:
+    """Tell whether a file is a draft, finished or not."""
+    return path.name.startswith(_TEMPORARY)
 
 
-def _temporary(target: Path) -> Path:
+def is_abandoned(path: Path) -> bool:
+    """Tell whether the process that wrote a draft is dead."""
+    pid = path.name.removeprefix(_TEMPORARY).partition("-")[0]
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_error(target, error) from error
-    return target.parent / f"{_TEMPORARY}{os.getpid()}-{next(_COUNTER)}"
+        os.kill(int(pid), 0)
+    except ValueError:
+        return False  # not ours
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
-def _write_all(descriptor: int, data: bytes | memoryview) -> None:
-    view = memoryview(data).cast("B") if len(data) else memoryview(b"")
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _umask() -> int:
+    """Return the process's umask, which can only be read by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
-def _put_in_place(temporary: Path, target: Path, pending: Pending | None, mode: int) -> None:
-    os.chmod(temporary, mode)
-    if pending is None:
-        failpoints.hit("publish.fsync")
-        _sync(temporary)
-    failpoints.hit("publish.rename")
-    os.replace(temporary, target)
-    failpoints.hit("publish.renamed")
-    if pending is None:
-        _sync(target.parent)
-    else:
-        pending.files.append(target)
-
-
-def _sync(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return  # removed since: there is nothing left to make safe
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        raise write_error(path, error) from error
-    finally:
-        os.close(descriptor)
-
-
-def _discard(path: Path) -> None:
+def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def _sync_all(files: list[Path], folders: list[Path]) -> dict[Path, OSError]:
+    """Sync files, then folders, and return those that are not safe, each with the reason."""
+    lost: dict[Path, OSError] = {}
+    for path in files:
+        try:
+            failpoints.hit("publish.fsync")
+            _sync(path, os.O_RDONLY)
+        except OSError as error:
+            lost[path] = error
+    for folder in folders:
+        try:
+            _sync_folder(folder)
+        except OSError as error:
+            lost[folder] = error
+            lost |= {path: error for path in files if path.is_relative_to(folder)}
+    return lost
+
+
+def _sync_folder(folder: Path) -> None:
+    failpoints.hit("publish.folder")
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,1 +1,1 @@
-"""Formats: how Python values become bytes and values again, one file a format."""
+"""Formats: how Python values become stored bytes and values again, one file for each kind of value."""

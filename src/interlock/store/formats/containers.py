@@ -1,56 +1,50 @@
-"""Lists, tuples and dicts that hold values with formats of their own: each such value is an artifact inside."""
+"""Lists, tuples, sets and dicts that hold more than plain data: a tree of JSON whose leaves are artifacts."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from interlock.identity.artifact import Artifact
-from interlock.store.formats.base import Written
-from interlock.store.formats.plain import NotPlain, decode, encode
+from interlock.store.formats.format import BLOBS, Stored, Unstorable, Vault
+from interlock.store.formats.plain import TAG, decode, encode, to_text
+from interlock.store.formats.scalars import NotPlain
 
-_ARTIFACT, _LIST, _TUPLE, _DICT, _PLAIN = "artifact", "list", "tuple", "dict", "plain"
+_CONTAINERS = (list, tuple, dict)
 
 
 class ContainerFormat:
-    """A tree whose leaves are plain values or artifacts."""
+    """A list of tables, a dict of models, a tuple of an array and a number, and so on."""
 
     name = "container"
 
     def handles(self, value: Any) -> bool:
-        return type(value) in (list, tuple, dict)
+        """Look at the container only; what is inside is asked for when it is saved."""
+        return type(value) in _CONTAINERS
 
-    def write(self, value: Any, nested: Callable[[Any], Artifact]) -> Written:
-        return Written(json.dumps(_tree(value, nested), ensure_ascii=False).encode())
+    def save(self, value: Any, vault: Vault) -> Stored:
+        """Save each leaf as an artifact of its own, then the tree."""
+        blobs: list[str] = []
 
-    def read(self, path: Path, artifact: Artifact, nested: Callable[[Artifact], Any]) -> Any:
-        return _value(json.loads(path.read_bytes()), nested)
+        def leaf(item: Any) -> Any:
+            artifact = vault.save(item)
+            blobs.extend(blobs_of(artifact))
+            return {TAG: ["leaf", artifact.to_json()]}
+
+        try:
+            tree = encode(value, leaf)
+        except NotPlain as error:
+            raise Unstorable(
+                f"A {type(value).__name__} cannot be kept: {error}.", hint="Use plain keys and fewer levels."
+            ) from error
+        return vault.put_text(to_text(tree), **{BLOBS: sorted(set(blobs))})
+
+    def load(self, artifact: Artifact, vault: Vault) -> Any:
+        """Read the tree and load its leaves."""
+        return decode(json.loads(vault.text(artifact)), lambda record: vault.load(Artifact.from_json(record)))
 
 
-def _tree(value: Any, nested: Callable[[Any], Artifact]) -> Any:
-    try:
-        return [_PLAIN, encode(value)]
-    except NotPlain:
-        pass
-    if type(value) is list:
-        return [_LIST, [_tree(item, nested) for item in value]]
-    if type(value) is tuple:
-        return [_TUPLE, [_tree(item, nested) for item in value]]
-    if type(value) is dict:
-        return [_DICT, [[_tree(key, nested), _tree(item, nested)] for key, item in value.items()]]
-    return [_ARTIFACT, nested(value).to_json()]
-
-
-def _value(tree: Any, nested: Callable[[Artifact], Any]) -> Any:
-    kind, body = tree
-    if kind == _PLAIN:
-        return decode(body)
-    if kind == _LIST:
-        return [_value(item, nested) for item in body]
-    if kind == _TUPLE:
-        return tuple(_value(item, nested) for item in body)
-    if kind == _DICT:
-        return {_value(key, nested): _value(item, nested) for key, item in body}
-    return nested(Artifact.from_json(body))
+def blobs_of(artifact: Artifact) -> list[str]:
+    """Return the digests of all blobs that the value of an artifact needs."""
+    own = [] if artifact.blob is None else [artifact.blob]
+    return own + list(artifact.meta.get(BLOBS, ()))

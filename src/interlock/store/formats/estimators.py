@@ -1,91 +1,70 @@
-"""scikit-learn estimators through skops: a file format that names types and runs no code of the file."""
+"""scikit-learn estimators through skops: no pickle, and types from a closed list only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import zipfile
+from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Any
 
 from interlock.extras import require
 from interlock.identity.artifact import Artifact
-from interlock.store.formats.base import UnreadableArtifact, Unstorable, Written
+from interlock.store.formats.format import Stored, UnreadableArtifact, Unstorable, Vault, loaded, type_name
+from interlock.store.formats.trusted import TRUSTED
 
-TRUSTED = frozenset(
-    {
-        "_loss.CyAbsoluteError",
-        "_loss.CyExponentialLoss",
-        "_loss.CyHalfBinomialLoss",
-        "_loss.CyHalfGammaLoss",
-        "_loss.CyHalfMultinomialLoss",
-        "_loss.CyHalfPoissonLoss",
-        "_loss.CyHalfSquaredError",
-        "_loss.CyPinballLoss",
-        "collections.OrderedDict",
-        "numpy.dtype",
-        "sklearn._loss._loss.CyAbsoluteError",
-        "sklearn._loss._loss.CyExponentialLoss",
-        "sklearn._loss._loss.CyHalfBinomialLoss",
-        "sklearn._loss._loss.CyHalfGammaLoss",
-        "sklearn._loss._loss.CyHalfMultinomialLoss",
-        "sklearn._loss._loss.CyHalfPoissonLoss",
-        "sklearn._loss._loss.CyHalfSquaredError",
-        "sklearn._loss._loss.CyPinballLoss",
-        "sklearn._loss.link.IdentityLink",
-        "sklearn._loss.link.Interval",
-        "sklearn._loss.link.LogLink",
-        "sklearn._loss.link.LogitLink",
-        "sklearn._loss.link.MultinomialLogit",
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
-        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.metrics._dist_metrics.EuclideanDistance64",
-        "sklearn.neighbors._ball_tree.BallTree",
-        "sklearn.neighbors._kd_tree.KDTree",
-        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-        "sklearn.tree._tree.Tree",
-    }
-)
-"""Types that skops does not know and that scikit-learn's own estimators are made of."""
+
+class UntrustedTypes(Unstorable):
+    """A model contains types that are not known to be safe to load."""
+
+    def __init__(self, model: str, types: Iterable[str]) -> None:
+        self.types = tuple(sorted(types))
+        super().__init__(
+            f"The {model} contains types that are not known to be safe to load: {', '.join(self.types)}.",
+            hint="Build the model from scikit-learn's own parts.",
+        )
 
 
 class EstimatorFormat:
-    """scikit-learn estimators."""
+    """Estimators, transformers and pipelines of scikit-learn, fitted or not."""
 
     name = "skops"
 
     def handles(self, value: Any) -> bool:
-        return any(kind.__module__.startswith("sklearn.") for kind in type(value).__mro__) and hasattr(
-            value, "get_params"
-        )
+        """Match what derives from scikit-learn's base class."""
+        base = loaded("sklearn.base")
+        return base is not None and isinstance(value, base.BaseEstimator)
 
-    def write(self, value: Any, nested: Callable[[Any], Artifact]) -> Written:
-        io = require("skops.io", extra="sklearn")
+    def save(self, value: Any, vault: Vault) -> Stored:
+        """Write the file; what could not be loaded later is refused now.
+
+        Raises:
+            UntrustedTypes: The model contains a type that is not on the list.
+            Unstorable: skops does not know a type at all.
+        """
+        sio = require("skops.io", extra="sklearn")
         try:
-            data = io.dumps(value)
-            unknown = sorted(set(io.get_untrusted_types(data=data)) - TRUSTED)
-        except Exception as error:  # noqa: BLE001 - estimators hold anything; whatever fails, it cannot be kept
-            raise Unstorable(
-                f"{type(value).__name__} cannot be written by skops: {error}.", hint=_WAY_OUT
-            ) from error
-        if unknown:
-            raise Unstorable(
-                f"{type(value).__name__} holds types that are not on the list of trusted ones: "
-                f"{', '.join(unknown)}.",
-                hint=_WAY_OUT,
-            )
-        return Written(data, meta={"sklearn": require("sklearn", extra="sklearn").__version__})
+            data = sio.dumps(value, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+        except Exception as error:
+            raise Unstorable(f"A {type_name(value)} cannot be kept by skops: {error}") from error
+        _check_types(sio, data, type_name(value))
+        return vault.put_bytes(data, sklearn=version("scikit-learn"), skops=version("skops"))
 
-    def read(self, path: Path, artifact: Artifact, nested: Callable[[Artifact], Any]) -> Any:
-        io = require("skops.io", extra="sklearn")
-        data = path.read_bytes()
-        unknown = sorted(set(io.get_untrusted_types(data=data)) - TRUSTED)
-        if unknown:
-            raise UnreadableArtifact(
-                f"The stored {artifact.type} holds types that are not trusted: {', '.join(unknown)}."
-            )
-        return io.loads(data, trusted=sorted(set(io.get_untrusted_types(data=data)) & TRUSTED))
+    def load(self, artifact: Artifact, vault: Vault) -> Any:
+        """Read the file.
+
+        Raises:
+            UnreadableArtifact: The file names a type that is not on the list.
+        """
+        sio = require("skops.io", extra="sklearn")
+        data = vault.bytes(artifact)
+        try:
+            _check_types(sio, data, artifact.type)
+        except UntrustedTypes as error:
+            raise UnreadableArtifact(error.what, hint="It was not written by this store.") from error
+        return sio.loads(data, trusted=sorted(TRUSTED))
 
 
-_WAY_OUT = "Allow pickle for this step: @step(pickle=True); such a model is not served."
+def _check_types(sio: Any, data: bytes, model: str) -> None:
+    untrusted = set(sio.get_untrusted_types(data=data)) - TRUSTED
+    if untrusted:
+        raise UntrustedTypes(model, untrusted)

@@ -2,67 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from interlock.errors import did_you_mean
+from interlock.stack.plugins import load_plugin, plugins
 from interlock.store.formats.arrays import ArrayFormat, SparseFormat
-from interlock.store.formats.base import Format, UnreadableArtifact, Unstorable, type_of
+from interlock.store.formats.arrow import ArrowFormat
+from interlock.store.formats.boosters import LightgbmFormat, XgboostFormat
 from interlock.store.formats.containers import ContainerFormat
 from interlock.store.formats.estimators import EstimatorFormat
-from interlock.store.formats.files import FileFormat, FolderFormat
-from interlock.store.formats.pickled import PickleFormat
-from interlock.store.formats.plain import BytesFormat, JsonFormat
-from interlock.store.formats.tables import ArrowFormat, PandasFormat, PolarsFormat
+from interlock.store.formats.format import Format, UnreadableArtifact, Unstorable, type_name
+from interlock.store.formats.pandas_tables import PandasFormat
+from interlock.store.formats.paths import PathFormat
+from interlock.store.formats.plain import JsonFormat
+from interlock.store.formats.polars_tables import PolarsFormat
+from interlock.store.formats.raw import BytesFormat, PickleFormat
 
-_SAFE: tuple[Format, ...] = (
-    JsonFormat(),
-    PandasFormat(),
-    ArrayFormat(),
-    PolarsFormat(),
-    ArrowFormat(),
-    BytesFormat(),
-    FileFormat(),
-    FolderFormat(),
-    EstimatorFormat(),
-    SparseFormat(),
-    ContainerFormat(),
-)
-_PICKLE = PickleFormat()
+_SOCKET = "format"
 
 
 class Formats:
-    """Finds the format of a value, or the one of a name."""
+    """Finds the format for a value, and the one that an artifact names."""
 
-    def __init__(self, safe: tuple[Format, ...] = _SAFE) -> None:
-        self._safe = safe
-        self._named: Mapping[str, Format] = {one.name: one for one in (*safe, _PICKLE)}
+    def __init__(self) -> None:
+        self._safe: list[Format] = [
+            JsonFormat(),
+            PandasFormat(),
+            ArrayFormat(),
+            PolarsFormat(),
+            ArrowFormat(),
+            BytesFormat(),
+            PathFormat(),
+            SparseFormat(),
+            LightgbmFormat(),  # before scikit-learn, of which its models are estimators
+            XgboostFormat(),
+            EstimatorFormat(),
+            ContainerFormat(),
+        ]
+        self.pickle = PickleFormat()
+        self._named: dict[str, Format] = {one.name: one for one in (*self._safe, self.pickle)}
 
-    def find(self, value: Any, *, allow_pickle: bool = False) -> Format:
-        """Return the first format that keeps the value.
+    def find(self, value: Any) -> Format:
+        """Return the format for a value: a safe one, of ours or of a plugin.
 
         Raises:
-            Unstorable: None does, and pickle is not allowed.
+            Unstorable: No safe format keeps the value.
         """
         for one in self._safe:
             if one.handles(value):
                 return one
-        if allow_pickle:
-            return _PICKLE
+        for name in plugins(_SOCKET):
+            if self.named(name).handles(value):
+                return self.named(name)
         raise Unstorable(
-            f"A {type_of(value)} cannot be kept in any safe format.",
-            hint="Return a table, array, number, text, list, dict, bytes, path or scikit-learn estimator, "
-            "or allow pickle for this step: @step(pickle=True).",
+            f"A value of type {type_name(value)!r} cannot be kept in a safe format.",
+            hint="Return plain data, a table, an array, bytes, a path, or a model of scikit-learn, "
+            "LightGBM or XGBoost.",
         )
 
     def named(self, name: str) -> Format:
-        """Return the format of a name.
+        """Return the format of that name.
 
         Raises:
-            UnreadableArtifact: There is none.
+            UnreadableArtifact: Neither we nor a plugin have it.
         """
         if name not in self._named:
-            raise UnreadableArtifact(
-                f"There is no format {name!r} here.", hint=did_you_mean(name, self._named)
-            )
+            if name not in plugins(_SOCKET):
+                raise UnreadableArtifact(
+                    f"The format {name!r} is not known here.",
+                    hint=did_you_mean(name, self._named) or "A plugin may have written it.",
+                )
+            self._named[name] = load_plugin(_SOCKET, name)()
         return self._named[name]

@@ -1,0 +1,53 @@
+# Everything is set up from here: `make demo` and `make test` need Python 3.11 or newer, make and pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode
+EXTRAS := demo dev
+
+# Imports are twice as slow where Python may not keep its bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(VENV)/.demo ## Live through a year of flights: train, gate, serve, watch, retrain
+	rm -rf interlock-demo
+	$(BIN)/interlock demo interlock-demo
+
+test: lint ## Lint, then every test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.dev ## Style, types, and the floors of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## Measure, as ratios against a floor in the same run
+	$(BIN)/python bench/import_time.py
+	$(BIN)/python bench/noop_chain.py
+
+lock: $(VENV)/.uv ## Make the locks anew from pyproject.toml
+	$(BIN)/python requirements/lock.py
+
+clean: ## Remove what was set up and made
+	rm -rf $(VENV) interlock-demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.uv: requirements/uv.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.uv requirements/demo.txt pyproject.toml
+	$(UV) -r requirements/demo.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.uv requirements/dev.txt pyproject.toml
+	$(UV) -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@

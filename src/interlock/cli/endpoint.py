@@ -1,0 +1,76 @@
+"""`interlock serve` and `interlock predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interlock.cli.console import console, print_json
+from interlock.cli.options import Json, this_context, this_project
+
+DEFAULT_PORT = 8080
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(serve)
+    app.command()(predict)
+
+
+def serve(
+    model: Annotated[
+        str,
+        typer.Argument(help="A model's alias, which is followed, or a version: delays@champion, delays@3."),
+    ],
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; any other than loopback needs a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = DEFAULT_PORT,
+    allow_host: Annotated[
+        list[str], typer.Option("--allow-host", help="A further name to be addressed by.")
+    ] = [],  # noqa: B006 - typer reads it
+    require_token: Annotated[
+        bool, typer.Option("--require-token", help="Ask for a token on loopback too.")
+    ] = False,
+) -> None:
+    """Serve a model over HTTP until stopped; a new champion takes over without a dropped request."""
+    from interlock.serving.endpoint import EndpointSettings
+    from interlock.serving.endpoint import serve as run_endpoint
+    from interlock.serving.logs import log_to_stderr
+
+    log_to_stderr()
+    settings = EndpointSettings(
+        host=host, port=port, allowed_hosts=tuple(allow_host), require_token=require_token
+    )
+    run_endpoint(this_project().home.create(), model, settings, announce=lambda url: _announce(model, url))
+
+
+def _announce(model: str, url: str) -> None:
+    name = model.partition("@")[0]
+    out = console()
+    out.print(f"{model} at {url}", style="bold")
+    out.print(f"  try it: {url}/docs   ask it: POST {url}/models/{name}/predict   v2: {url}/v2/models/{name}")
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="A model's alias or version: delays@champion, delays@3.")],
+    rows: Annotated[Path, typer.Argument(help="A file of rows: csv, parquet, arrow or JSON lines.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the answers go: .csv, .parquet or .jsonl.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Score a file of rows with the slice of a model version."""
+    from interlock.models.score import score_file
+
+    target = output or rows.with_name(f"{rows.name.partition('.')[0]}.scored.parquet")
+    with this_context() as context:
+        scored = score_file(context, model, rows, target)
+    if json:
+        print_json(
+            {"model": scored.model, "version": scored.version, "rows": scored.rows, "output": str(target)}
+        )
+    else:
+        console().print(f"{scored.rows} rows scored by {scored.model}@{scored.version}: {target}")

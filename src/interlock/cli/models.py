@@ -1,0 +1,161 @@
+"""`interlock models`, `promote` and `rollback`."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from interlock.cli.console import console, print_json, print_table, shown_metrics, shown_time
+from interlock.cli.options import Json, this_context
+
+if TYPE_CHECKING:
+    from interlock.engine.context import RunContext
+    from interlock.records.model import ModelVersion
+
+Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; it is recorded.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(models)
+    app.command()(promote)
+    app.command()(rollback)
+
+
+def models(
+    model: Annotated[str | None, typer.Argument(help="Show the versions of this model.")] = None,
+    json: Json = False,
+) -> None:
+    """List the models, or the versions of one with its aliases and what was decided about them."""
+    with this_context() as context:
+        if model is None:
+            _list_models(context, as_json=json)
+        else:
+            _list_versions(context, model, as_json=json)
+
+
+def _list_models(context: RunContext, *, as_json: bool) -> None:
+    rows = []
+    for name in context.records.models.names():
+        aliases = context.records.models.aliases(name)
+        versions = context.records.models.list(name)
+        rows.append({"model": name, "versions": len(versions), "aliases": aliases})
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(
+            "",
+            ("model", "versions", "aliases"),
+            [(*list(r.values())[:2], _aliases(r["aliases"])) for r in rows],
+        )
+
+
+def _list_versions(context: RunContext, model: str, *, as_json: bool) -> None:
+    from interlock.loop.story import story
+
+    records = context.records
+    versions = list(reversed(records.models.list(model)))
+    if not versions:
+        from interlock.records.unknown import unknown_model
+
+        raise unknown_model(records.database, model)
+    aliases, told = records.models.aliases(model), story(records, model)
+    if as_json:
+        body = [_version_json(one, aliases) for one in versions]
+        print_json(
+            {"model": model, "versions": body, "aliases": aliases, "story": [asdict(one) for one in told]}
+        )
+        return
+    columns = ("version", "status", "alias", "made", "run", "metrics")
+    print_table("", columns, [_version_row(one, aliases) for one in versions])
+    print_table("", ("when", "what", "why"), [(shown_time(one.at), one.kind, one.text) for one in told])
+
+
+def _version_row(version: ModelVersion, aliases: dict[str, int]) -> tuple[Any, ...]:
+    named = _aliases_of(version, aliases)
+    made, metrics = shown_time(version.created_at), shown_metrics(version.metrics)
+    return (
+        f"{version.model}@{version.number}",
+        version.status,
+        ", ".join(named),
+        made,
+        version.run_id,
+        metrics,
+    )
+
+
+def _version_json(version: ModelVersion, aliases: dict[str, int]) -> dict[str, Any]:
+    body = {name: value for name, value in asdict(version).items() if name not in ("manifest", "recorded_at")}
+    return body | {"aliases": _aliases_of(version, aliases)}
+
+
+def _aliases_of(version: ModelVersion, aliases: dict[str, int]) -> list[str]:
+    return sorted(alias for alias, number in aliases.items() if number == version.number)
+
+
+def _aliases(aliases: dict[str, int]) -> str:
+    return "  ".join(f"{alias} → {number}" for alias, number in sorted(aliases.items()))
+
+
+def show_version(context: RunContext, name: str, *, as_json: bool) -> None:
+    """Print a model version and the verdicts of its gates."""
+    from interlock.models.registry import resolve
+
+    version = resolve(context.records, name)
+    aliases = context.records.models.aliases(version.model)
+    verdicts = context.records.models.verdicts(version.model, version.number)
+    if as_json:
+        print_json(_version_json(version, aliases) | {"verdicts": [asdict(one) for one in verdicts]})
+        return
+    out = console()
+    out.print(f"{version.model}@{version.number}  {version.status}", style="bold")
+    for fact, text in {
+        "aliases": ", ".join(_aliases_of(version, aliases)),
+        "made": shown_time(version.created_at),
+        "run": version.run_id,
+        "metrics": shown_metrics(version.metrics),
+        "bundle": version.bundle[:20],
+    }.items():
+        out.print(f"  {fact:<12} {text}")
+    for verdict in verdicts:
+        mark, style = ("✓", "green") if verdict.passed else ("✗", "red")
+        out.print(f"  {mark} {verdict.gate}: {verdict.reason}", style=style)
+
+
+def promote(
+    model: Annotated[str, typer.Argument(help="A model, for its challenger, or a version such as delays@3.")],
+    reason: Reason = "promoted by hand",
+    json: Json = False,
+) -> None:
+    """Make a version the champion; one that its gates refused is refused here too, with their reasons."""
+    from interlock.models.registry import promote as move
+
+    name, _, which = model.partition("@")
+    with this_context() as context:
+        moved = move(context.records, name, which or None, reason=reason, actor=getpass.getuser())
+    if json:
+        print_json(asdict(moved))
+    else:
+        before = f" in place of version {moved.previous}" if moved.previous else ""
+        console().print(
+            f"{name}@{moved.version} is champion{before}. Serve it: interlock serve {name}@champion"
+        )
+
+
+def rollback(
+    model: Annotated[str, typer.Argument(help="A model.")],
+    reason: Reason = "rolled back by hand",
+    json: Json = False,
+) -> None:
+    """Make the previous champion the champion again."""
+    from interlock.models.registry import rollback as move
+
+    with this_context() as context:
+        moved = move(context.records, model, reason=reason, actor=getpass.getuser())
+    if json:
+        print_json(asdict(moved))
+    else:
+        console().print(f"{model}@{moved.version} is champion again, in place of version {moved.previous}.")

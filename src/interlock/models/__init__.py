@@ -1,0 +1,1 @@
+"""From runs to model versions: bundles, codec, gates, parity, comparison, registry."""

@@ -1,0 +1,89 @@
+"""The manifest of a bundle: a slice as JSON, and back with functions loaded from elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from interlock.graph.model import Const, Group, Input, Node, Ref
+from interlock.graph.slices import Slice
+from interlock.graph.step import Step
+from interlock.identity.artifact import Artifact
+from interlock.models.bundle_code import Place
+
+FORMAT = 1
+"""Version of the manifest; a bundle of a later one is refused."""
+
+LoadStep = Callable[[Place], Step[..., Any]]
+Save = Callable[[Any], Artifact]
+Load = Callable[[Artifact], Any]
+
+
+def slice_body(piece: Slice, places: Mapping[str, Place], save: Save) -> dict[str, Any]:
+    """Return a slice as JSON; constants become artifacts."""
+    return {
+        "given": str(piece.given),
+        "answers": [str(ref) for ref in piece.answers],
+        "nodes": [_node_body(node, places[node.name], save) for node in piece.nodes],
+        "frozen": [str(ref) for ref in piece.frozen],
+    }
+
+
+def slice_of(body: Mapping[str, Any], load_step: LoadStep, load: Load) -> Slice:
+    """Read what `slice_body` wrote."""
+    return Slice(
+        given=Ref.parse(body["given"]),
+        answers=tuple(Ref.parse(text) for text in body["answers"]),
+        nodes=tuple(_node_of(node, load_step, load) for node in body["nodes"]),
+        frozen=tuple(Ref.parse(text) for text in body["frozen"]),
+    )
+
+
+def _node_body(node: Node, place: Place, save: Save) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "kind": node.kind,
+        "module": place.module,
+        "qualname": place.qualname,
+        "inputs": {name: _input_body(value, save) for name, value in node.inputs.items()},
+        "mapped": list(node.mapped),
+        "outputs": list(node.outputs),
+    }
+
+
+def _node_of(body: Mapping[str, Any], load_step: LoadStep, load: Load) -> Node:
+    return Node(
+        name=body["name"],
+        kind=body["kind"],
+        step=load_step(Place(body["module"], body["qualname"])),
+        inputs={name: _input_of(value, load) for name, value in body["inputs"].items()},
+        mapped=tuple(body["mapped"]),
+        outputs=tuple(body["outputs"]),
+    )
+
+
+def _input_body(value: Input, save: Save) -> list[Any]:
+    if isinstance(value, Ref):
+        return ["ref", str(value)]
+    if isinstance(value, Const):
+        return ["const", save(value.value).to_json()]
+    return ["group", value.kind, list(value.keys), [_input_body(item, save) for item in value.items]]
+
+
+def _input_of(body: list[Any], load: Load) -> Input:
+    if body[0] == "ref":
+        return Ref.parse(body[1])
+    if body[0] == "const":
+        return Const(load(Artifact.from_json(body[1])))
+    return Group(body[1], tuple(body[2]), tuple(_input_of(item, load) for item in body[3]))
+
+
+def numbers_body(numbers: Mapping[str, float]) -> dict[str, Any]:
+    """Return numbers as JSON; what JSON has no number for is written as text."""
+    return {name: value if math.isfinite(value) else repr(value) for name, value in numbers.items()}
+
+
+def numbers_of(body: Mapping[str, Any]) -> dict[str, float]:
+    """Read what `numbers_body` wrote."""
+    return {name: float(value) for name, value in body.items()}

@@ -1,0 +1,31 @@
+"""Running a pipeline object from Python, as `interlock run` does it from a shell."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from interlock.engine.context import open_context
+from interlock.engine.result import Run
+from interlock.graph.pipeline import Pipeline
+from interlock.models.build import build
+from interlock.stack.home import find_project
+from interlock.stack.targets import target_of
+
+
+def run_pipeline(pipeline: Pipeline, params: Mapping[str, Any], *, cache: bool) -> Run:
+    """Run a pipeline in the project of the current folder and return the run.
+
+    Raises:
+        StepFailed: A step failed; the user's own error is its cause.
+        InterlockError: The run cannot begin, leaks, or cannot be bundled.
+    """
+    project = find_project(Path.cwd())
+    target = target_of(project, pipeline)
+    with open_context(project) as context:
+        made = build(target, context, params=target.params(params), cache=cache, echo=sys.stdout)
+    if made.run.failure is not None:
+        raise made.run.failure from made.run.failure.__cause__
+    return made.run

@@ -1,0 +1,106 @@
+"""Batch scoring: a file of rows through the slice of a model version."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interlock.engine.context import RunContext
+from interlock.errors import InterlockError, did_you_mean
+from interlock.extras import require
+from interlock.models.bundle import LoadedBundle, load_bundle
+from interlock.models.codec import Fault, InvalidRequest, decode_rows, encode_answer
+from interlock.models.registry import resolve
+from interlock.stack.config import DataConfig
+from interlock.store.publish import write_output
+from interlock.store.sources import read_snapshot, take_snapshot
+
+CHUNK = 50_000
+"""Rows that are scored at a time."""
+
+
+class UnknownOutput(InterlockError):
+    """Scored rows cannot be written to a file of that name."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was scored by which version."""
+
+    model: str
+    version: int
+    rows: int
+
+
+def score_file(context: RunContext, name: str, source: Path, target: Path) -> Scored:
+    """Score the rows of a file and write them with their answers, the version and the run.
+
+    Raises:
+        UnknownOutput: The name of the output does not say a format.
+        NoData: There is no such file.
+        InvalidRequest: The rows are not what the model takes.
+        InterlockError: There is no such version, or its bundle cannot be loaded.
+    """
+    write = _writer(target)
+    version = resolve(context.records, name)
+    pd = require("pandas", extra="tables")
+    snapshot = take_snapshot(source.name, DataConfig(uri=str(source.resolve()), format=None), Path("/"))
+    table = read_snapshot(snapshot, Path("/"), pd.DataFrame)
+    bundle = load_bundle(
+        context.store, version.bundle, workdir=context.project.home.tmp, version=version.number
+    )
+    try:
+        chunks = [_scored(bundle, table.iloc[at : at + CHUNK]) for at in range(0, len(table), CHUNK)]
+    finally:
+        bundle.close()
+    if not chunks:
+        raise InvalidRequest([Fault(None, None, "there are no rows")])
+    write(pd.concat(chunks, ignore_index=True), target)
+    return Scored(version.model, version.number, len(table))
+
+
+def _scored(bundle: LoadedBundle, table: Any) -> Any:
+    given = decode_rows(bundle.request_schema, _json_rows(bundle, table))
+    answers = encode_answer(bundle.answer_schema, bundle.predict(given))
+    pd = require("pandas", extra="tables")
+    several = isinstance(answers[0], dict | list)
+    columns = pd.DataFrame(answers) if several else pd.DataFrame({"answer": answers})
+    columns.columns = [name if isinstance(name, str) else f"answer_{name}" for name in columns.columns]
+    made = table.reset_index(drop=True).join(columns, rsuffix="_answer")
+    return made.assign(model_version=bundle.version, run=bundle.run_id)
+
+
+def _json_rows(bundle: LoadedBundle, table: Any) -> list[dict[str, Any]]:
+    """Return the rows as a request would bring them; columns that the model does not take are left alone."""
+    names = [column.name for column in bundle.request_schema.columns]
+    known = [name for name in names if name in table.columns]
+    shown = table[known].copy()
+    for column in bundle.request_schema.columns:
+        if column.name in known and column.type == "timestamp":
+            times = require("pandas", extra="tables").to_datetime(shown[column.name])
+            shown[column.name] = times.map(lambda one: one.isoformat(), na_action="ignore").astype(object)
+    rows = shown.astype(object).where(shown.notna(), None).to_dict("records")
+    return list(rows)
+
+
+def _writer(target: Path) -> Callable[[Any, Path], None]:
+    writers: Mapping[str, Callable[[Any], bytes]] = {
+        ".parquet": lambda frame: _bytes(frame.to_parquet),
+        ".csv": lambda frame: frame.to_csv(index=False).encode(),
+        ".jsonl": lambda frame: frame.to_json(orient="records", lines=True, date_format="iso").encode(),
+    }
+    writer = writers.get(target.suffix)
+    if writer is None:
+        raise UnknownOutput(
+            f"Scored rows cannot be written to {target.name!r}.", hint=did_you_mean(target.suffix, writers)
+        )
+    return lambda frame, path: write_output(path, writer(frame))
+
+
+def _bytes(write: Callable[[Any], None]) -> bytes:
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()
