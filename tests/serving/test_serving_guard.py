@@ -29,7 +29,9 @@ def _guard(max_body: int = 1000) -> Guard:
     return Guard(app, Policy(LOOPBACK_NAMES | {"models.example"}, openings, TOKENS.get, max_body=max_body))
 
 
-def _send(method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b"", **options: int):
+def _send(
+    method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b"", **options: int
+):
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(_guard(**options))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
@@ -57,7 +59,16 @@ def test_a_token_may_do_what_its_scope_says(token: str, status: int) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["Bearer", "Bearer ", "Bearer null", "Bearer askerx", "Bearer aske", "bearer ASKER", "Token asker", "asker"]
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer null",
+        "Bearer askerx",
+        "Bearer aske",
+        "bearer ASKER",
+        "Token asker",
+        "asker",
+    ]
     + ["Basic OmFza2Vy", "Bearer " + "A" * 100_000, "Bearer asker asker"],
 )
 def test_a_near_miss_of_a_token_is_refused(value: str) -> None:
@@ -66,7 +77,9 @@ def test_a_near_miss_of_a_token_is_refused(value: str) -> None:
 
 def test_a_token_outside_of_ascii_is_refused_like_any_other() -> None:
     async def send() -> httpx.Response:
-        request = httpx.Request("GET", "http://localhost/x", headers=[(b"Authorization", "Bearer é".encode())])
+        request = httpx.Request(
+            "GET", "http://localhost/x", headers=[(b"Authorization", "Bearer é".encode())]
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(_guard())) as client:
             return await client.send(request)
 
@@ -90,7 +103,13 @@ def test_the_names_of_the_server_are_accepted_with_any_port(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "169.254.169.254"]
+    [
+        "evil.example",
+        "evil.example:8000",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "169.254.169.254",
+    ]
     + ["[::1].evil.example", "127.0.0.1:8000@evil.example", "127.0.0.1 evil.example", "", "localhost:"],
 )
 def test_any_other_host_is_refused_before_routing(host: str) -> None:
@@ -102,7 +121,9 @@ def test_any_other_host_is_refused_before_routing(host: str) -> None:
 
 def test_two_host_headers_are_refused() -> None:
     async def send() -> httpx.Response:
-        request = httpx.Request("GET", "http://localhost/open", headers=[("Host", "localhost"), ("Host", "evil")])
+        request = httpx.Request(
+            "GET", "http://localhost/open", headers=[("Host", "localhost"), ("Host", "evil")]
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(_guard())) as client:
             return await client.send(request)
 
@@ -149,7 +170,9 @@ def test_a_body_over_the_limit_is_refused(size: int, status: int) -> None:
     assert _send("POST", "/ask", JSON, b"x" * size, max_body=100).status_code == status
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/open"), ("GET", "/secret"), ("POST", "/ask"), ("PUT", "/x")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/open"), ("GET", "/secret"), ("POST", "/ask"), ("PUT", "/x")]
+)
 def test_every_response_carries_the_security_headers(method: str, path: str) -> None:
     headers = _send(method, path).headers
 
@@ -160,7 +183,9 @@ def test_every_response_carries_the_security_headers(method: str, path: str) -> 
     assert not [name for name in headers if name.startswith("access-control")]
 
 
-@pytest.mark.parametrize(("given", "kept"), [("abc-1.2:3", True), ("a b", False), ("x" * 129, False), ("<b>", False)])
+@pytest.mark.parametrize(
+    ("given", "kept"), [("abc-1.2:3", True), ("a b", False), ("x" * 129, False), ("<b>", False)]
+)
 def test_a_request_id_is_kept_when_it_is_harmless(given: str, kept: bool) -> None:
     reply = _send("GET", "/open", {"X-Request-Id": given})
 

@@ -48,7 +48,9 @@ def test_a_token_made_while_the_book_is_open_is_recognised(tmp_path: Path) -> No
     assert book.verify(create_token(Home(tmp_path), "admin").encode()) == "admin"
 
 
-@pytest.mark.parametrize("change", [lambda t: t + b"x", lambda t: t[:-1], bytes.upper, lambda t: t[:-1] + b"\xe9"])
+@pytest.mark.parametrize(
+    "change", [lambda t: t + b"x", lambda t: t[:-1], bytes.upper, lambda t: t[:-1] + b"\xe9"]
+)
 def test_a_changed_token_is_refused(tmp_path: Path, change) -> None:
     token = create_token(Home(tmp_path), "admin").encode()
 

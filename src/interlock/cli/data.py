@@ -57,7 +57,7 @@ def _snapshots(context: RunContext, dataset: str) -> list[dict[str, Any]]:
     from interlock.engine.datasets import current_snapshot
 
     current_snapshot(context, dataset)
-    return [_facts(record) for record in reversed(context.records.datasets.list(dataset))]
+    return [_facts(record) for record in context.records.datasets.list(dataset)]
 
 
 def _facts(record: SnapshotRecord) -> dict[str, Any]:

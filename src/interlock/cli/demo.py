@@ -24,19 +24,20 @@ def demo(
     ),
     months: Months = 12,
     json: Json = False,
-) -> int:
+) -> None:
     """Live through a year of flights: train, gate, serve, watch, retrain, while a client keeps asking."""
     from interlock.demo.report import summary, write_report
     from interlock.demo.stage import play
 
     err = console(stderr=True)
-    played = play(folder, months, say=lambda line: err.print(line))
+    played = play(folder, months, say=err.print)
     page = write_report(played, folder / "report.html")
     if json:
         print_json(summary(played) | {"report": str(page)})
     else:
         _print_summary(summary(played), page)
-    return 0 if played.tally.failed == 0 else 1
+    if played.tally.failed:
+        raise typer.Exit(1)
 
 
 def _print_summary(found: dict[str, object], page: Path) -> None:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from interlock.cli import data, demo, endpoint, init, loop, models, records, run, runs, token
@@ -31,17 +30,16 @@ for part in (run, runs, models, endpoint, loop, data, records, token, init, demo
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
-        result = app(args=list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        app(args=list(sys.argv[1:] if arguments is None else arguments))
+    except SystemExit as end:  # how typer ends every command, and how it answers words that it does not know
+        return end.code if isinstance(end.code, int) else 1
     except InterlockError as error:
         print_error(error)
         return error.exit_code
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe went away: that is its right
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return result if isinstance(result, int) else 0
+    return 0

@@ -7,7 +7,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interlock.models.build import Build
+    from collections.abc import Mapping
+
+    from interlock.models.build import Build, LeakageRefused
 
 
 def run_report(made: Build) -> dict[str, Any]:
@@ -28,6 +30,21 @@ def run_report(made: Build) -> dict[str, Any]:
         "gates": [{"gate": v.gate, "passed": v.passed, "reason": v.reason} for v in made.verdicts],
     }
     return report | {"hint": next_step(made)}
+
+
+def refusal_report(refused: LeakageRefused, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report of a run that was refused before anything ran."""
+    from interlock.engine.run import recordable
+
+    return {
+        "run": refused.run_id,
+        "status": "refused",
+        "steps": [],
+        "params": recordable(params),
+        "metrics": {},
+        "model": None,
+        "hint": f"interlock check {model}",
+    }
 
 
 def next_step(made: Build) -> str:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from interlock.stack.targets import Target
 
 Pipeline = Annotated[str, typer.Argument(help="A model of interlock.toml, or package.module:pipeline.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Take no earlier result.")]
+Dry = Annotated[bool, typer.Option("--dry", help="Print what would run and what is cached, and stop.")]
+FromStep = Annotated[str, typer.Option("--from", metavar="STEP", help="Run this step and what follows anew.")]
+Tag = Annotated[list[str], typer.Option("--tag", metavar="NAME=TEXT", help="A tag for the run.")]
+Signal = Annotated[int | None, typer.Option("--signal", help="The signal that caused this run.", hidden=True)]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,84 +33,68 @@ def register(app: typer.Typer) -> None:
 def run(
     pipeline: Pipeline,
     param: Param = [],  # noqa: B006 - typer reads the default, nobody changes it
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Take no earlier result.")] = False,
-    dry: Annotated[
-        bool, typer.Option("--dry", help="Print what would run and what is cached, and stop.")
-    ] = False,
-    from_step: Annotated[
-        str, typer.Option("--from", metavar="STEP", help="Run this step and what follows anew.")
-    ] = "",
-    tag: Annotated[list[str], typer.Option("--tag", metavar="NAME=TEXT", help="A tag for the run.")] = [],  # noqa: B006
-    signal: Annotated[
-        int | None, typer.Option("--signal", help="The signal that caused this run.", hidden=True)
-    ] = None,
+    no_cache: NoCache = False,
+    dry: Dry = False,
+    from_step: FromStep = "",
+    tag: Tag = [],  # noqa: B006 - as above
+    signal: Signal = None,
     json: Json = False,
-) -> int:
+) -> None:
     """Train: run a pipeline, judge its gates, and register a model version."""
     from interlock.stack.targets import load_pipeline  # imports the user's code: not for --help
 
-    if dry and signal is not None:
-        raise UsageError("--dry makes no run that a signal could have caused.")
+    if dry and (signal is not None or tag):
+        raise UsageError("--dry makes no run that could have a tag or a signal.")
     target = load_pipeline(this_project(), pipeline)
     params = target.params(parse_params(param))
+    how = {"cache": not no_cache, "from_step": from_step or None}
     with this_context() as context:
         if dry:
-            return _dry(
-                target, context, params, cache=not no_cache, from_step=from_step or None, as_json=json
+            _dry(target, context, params, how, as_json=json)
+        else:
+            _run(
+                target, context, params, how | {"signal_id": signal, "tags": parse_params(tag)}, as_json=json
             )
-        from interlock.cli.progress import PrintedProgress
-        from interlock.models.build import build
-
-        made = build(
-            target,
-            context,
-            params=params,
-            cache=not no_cache,
-            from_step=from_step or None,
-            signal_id=signal,
-            tags=parse_params(tag),
-            progress=PrintedProgress(),
-            echo=sys.stderr,
-        )
-        return _report(made, as_json=json)
 
 
 def _dry(
-    target: Target,
-    context: RunContext,
-    params: dict[str, Any],
-    *,
-    cache: bool,
-    from_step: str | None,
-    as_json: bool,
-) -> int:
+    target: Target, context: RunContext, params: dict[str, Any], how: dict[str, Any], *, as_json: bool
+) -> None:
     from interlock.engine.plan import plan_graph
 
-    steps = plan_graph(target.pipeline.trace(params), context, cache=cache, from_step=from_step)
+    steps = plan_graph(target.pipeline.trace(params), context, **how)
     if as_json:
-        print_json(
-            {
-                "plan": [{"name": s.name, "state": s.state, "reason": s.reason} for s in steps],
-                "params": params,
-            }
-        )
+        plan = [{"name": step.name, "state": step.state, "reason": step.reason} for step in steps]
+        print_json({"plan": plan, "params": params})
     else:
         print_table("", ("step", "would be", "because"), [(s.name, s.state, s.reason) for s in steps])
-    return 0
 
 
-def _report(made: Build, *, as_json: bool) -> int:
-    from interlock.cli.report import run_report
+def _run(
+    target: Target, context: RunContext, params: dict[str, Any], how: dict[str, Any], *, as_json: bool
+) -> None:
+    from interlock.cli.progress import PrintedProgress
+    from interlock.cli.report import refusal_report, run_report
+    from interlock.models.build import LeakageRefused, build
 
+    try:
+        made = build(target, context, params=params, progress=PrintedProgress(), echo=sys.stderr, **how)
+    except LeakageRefused as refused:
+        if as_json:
+            print_json(refusal_report(refused, target.model, params))
+        raise
+    if as_json:
+        print_json(run_report(made))
+    _say(made, quietly=as_json)
+
+
+def _say(made: Build, *, quietly: bool) -> None:
     failure = made.run.failure
     if failure is not None:
         sys.stderr.write(f"\n{failure.user_traceback}\n\n")
-        print_error(failure)
-    elif not as_json:
+        raise failure
+    if not quietly:
         _print_outcome(made)
-    if as_json:
-        print_json(run_report(made))
-    return 0 if failure is None else failure.exit_code
 
 
 def _print_outcome(made: Build) -> None:
@@ -124,7 +113,7 @@ def check(
     pipeline: Pipeline,
     param: Param = [],  # noqa: B006 - as above
     json: Json = False,
-) -> int:
+) -> None:
     """Look for structural leakage and wrong connections; nothing is run."""
     from interlock.cli.check import check_target
 
@@ -133,7 +122,8 @@ def check(
         print_json(found)
     else:
         _print_check(found)
-    return 1 if found["errors"] or any(leak["waived"] is None for leak in found["leaks"]) else 0
+    if found["errors"] or any(leak["waived"] is None for leak in found["leaks"]):
+        raise typer.Exit(1)
 
 
 def _print_check(found: dict[str, Any]) -> None:
@@ -145,6 +135,5 @@ def _print_check(found: dict[str, Any]) -> None:
         out.print(f"leak: {' → '.join(leak['path'])}{waived}", style="yellow" if waived else "bold red")
         out.print(f"  {leak['reason']}")
     if not found["errors"] and not found["leaks"]:
-        out.print(
-            "no structural leakage" if found["checked"] else f"leakage not checked: {found['why_unchecked']}"
-        )
+        clean = "no structural leakage"
+        out.print(clean if found["checked"] else f"leakage not checked: {found['why_unchecked']}")

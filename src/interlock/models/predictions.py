@@ -100,7 +100,11 @@ def read_predictions(
     import pyarrow.parquet as pq
 
     tables = [pq.read_table(path) for path in _files(home, model, since, version, until)]
-    table = _together(tables) if tables else pa.table({name: pa.array([], kind) for name, kind in _fixed().items()})
+    table = (
+        _together(tables)
+        if tables
+        else pa.table({name: pa.array([], kind) for name, kind in _fixed().items()})
+    )
     for bound, keep in ((since, pc.greater_equal), (until, pc.less)):
         if bound is not None:
             table = table.filter(keep(table["at"], pa.scalar(bound, pa.float64())))
@@ -126,7 +130,9 @@ def columns_of(schema: Schema, rows: Sequence[Any]) -> dict[str, pa.Array]:
     here too, so that both sides of a comparison have the same names and types.
     """
     if schema.rows_are_objects:
-        return {column.name: _column(column, [row.get(column.name) for row in rows]) for column in schema.columns}
+        return {
+            column.name: _column(column, [row.get(column.name) for row in rows]) for column in schema.columns
+        }
     only = schema.columns[0]
     if schema.container == "matrix":
         return {str(place): _column(only, [row[place] for row in rows]) for place in range(schema.width)}
@@ -180,7 +186,9 @@ def _column(column: Column, values: list[Any]) -> pa.Array:
     import pyarrow as pa
 
     if column.type == "json":
-        return pa.array([None if value is None else orjson.dumps(value).decode() for value in values], pa.string())
+        return pa.array(
+            [None if value is None else orjson.dumps(value).decode() for value in values], pa.string()
+        )
     if column.type == "category":
         return pa.array([None if value is None else str(value) for value in values], pa.string())
     cells = read_cells(column, values, Faults())
@@ -189,7 +197,11 @@ def _column(column: Column, values: list[Any]) -> pa.Array:
     plain = as_list(cells)
     if column.type in {"timestamp", "date"} and column.number:
         counts = pa.array(plain, pa.int64())
-        return counts.cast(pa.int32()).cast(pa.date32()) if column.type == "date" else counts.cast(_moment(column))
+        return (
+            counts.cast(pa.int32()).cast(pa.date32())
+            if column.type == "date"
+            else counts.cast(_moment(column))
+        )
     return pa.array([None if value != value else value for value in plain], _type(column))  # noqa: PLR0124 - NaN
 
 
@@ -227,7 +239,11 @@ def _parquet(table: pa.Table) -> memoryview:
 def _file(home: Home, model: str, version: int, requests: Sequence[Answered]) -> Path:
     times = [request.at for request in requests]
     first, last = int(min(times) * 1000), int(max(times) * 1000) + 1
-    return home.predictions / model / f"{first:013d}-{last:013d}-v{version}-{os.getpid()}-{next(_COUNTER)}.parquet"
+    return (
+        home.predictions
+        / model
+        / f"{first:013d}-{last:013d}-v{version}-{os.getpid()}-{next(_COUNTER)}.parquet"
+    )
 
 
 def _files(
@@ -250,7 +266,11 @@ def _together(tables: list[pa.Table]) -> pa.Table:
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid):
-        clash = {name for name in set().union(*(table.column_names for table in tables)) if _types(tables, name) > 1}
+        clash = {
+            name
+            for name in set().union(*(table.column_names for table in tables))
+            if _types(tables, name) > 1
+        }
         return pa.concat_tables([_as_text(table, clash) for table in tables], promote_options="default")
 
 

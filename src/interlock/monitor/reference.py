@@ -13,7 +13,7 @@ from interlock.engine.context import RunContext
 from interlock.identity.artifact import Artifact
 from interlock.models.bundle import KIND
 from interlock.models.codec import Schema, encode_answer, encode_rows, row_count, take_rows
-from interlock.models.predictions import columns_of
+from interlock.models.predictions import ANSWER, columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,10 +41,10 @@ def load_reference(context: RunContext, bundle: str) -> Reference:
     body = context.store.get_manifest(KIND, bundle)
     request, reply = Schema.from_json(body["request"]), Schema.from_json(body["answer"])
     given, answer = (_recorded(context, body["reference"][name]) for name in ("given", "answer"))
-    return Reference(
-        pa.table(columns_of(request, encode_rows(request, given))),
-        pa.table(columns_of(reply, encode_answer(reply, answer))),
-    )
+    answers = columns_of(reply, encode_answer(reply, answer))
+    if reply.container == "column" and len(answers) == 1:  # the log calls this one by its own name
+        answers = {ANSWER: next(iter(answers.values()))}
+    return Reference(pa.table(columns_of(request, encode_rows(request, given))), pa.table(answers))
 
 
 def _recorded(context: RunContext, body: Mapping[str, Any]) -> Any:

@@ -45,7 +45,9 @@ def check_members(request: Mapping[str, Any], known: Iterable[str]) -> None:
     known = tuple(known)
     for name in request:
         if name not in known:
-            raise Refusal(400, f"Unknown member {name[:MAX_ID]!r} in the request.", hint=did_you_mean(name, known))
+            raise Refusal(
+                400, f"Unknown member {name[:MAX_ID]!r} in the request.", hint=did_you_mean(name, known)
+            )
 
 
 def check_id(value: Any, where: str) -> str:

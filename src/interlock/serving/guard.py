@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ _ALWAYS = (
     (b"cache-control", b"no-store"),
 )
 _TOO_LARGE = 413
+_GONE = 499  # what proxies log for a client that hung up
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 64 * 1024 * 1024
 
@@ -46,6 +48,10 @@ Permits = Callable[[str, str], bool]
 def endpoint_permits(scope: str, method: str) -> bool:
     """Return whether a token may call a method of an endpoint: any may read, `infer` and `admin` may ask."""
     return method in checks.SAFE_METHODS or scope in ("infer", "admin")
+
+
+Observe = Callable[[str, int, float], None]
+"""Told the name of the handler, the status and the seconds of each answered request."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +84,17 @@ class Guard:
     sender or has to know about limits.
     """
 
-    def __init__(self, app: ASGIApp, policy: Policy) -> None:
+    def __init__(
+        self, app: ASGIApp, policy: Policy, observe: Observe = lambda _name, _status, _seconds: None
+    ) -> None:
         self.app = app
         self.policy = policy
+        self._observe = observe
         self.closing = False
         self._pending = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one connection's request, as ASGI wants it."""
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -93,6 +103,8 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        scope["app"] = self.app
         headers = checks.collect(scope["headers"])
         scope[REQUEST_ID] = request_id = checks.request_id(headers)
         reply = _Reply(send, request_id, closing=self.closing)
@@ -118,6 +130,8 @@ class Guard:
             await reply.refuse(failed(request_id), receive)
         finally:
             self._pending -= received
+            name = getattr(scope.get("endpoint"), "__name__", "none")
+            self._observe(name, reply.status or _GONE, time.perf_counter() - started)
 
     async def _refuse(self, refusal: Refusal, scope: Scope, reply: _Reply, receive: Receive) -> None:
         _log_refusal(scope, refusal)
@@ -136,7 +150,9 @@ class Guard:
         token = checks.bearer_token(headers)
         scope = self.policy.verify(token) if token is not None else None
         if scope is None and open_for:
-            raise Refusal(405, "This method is not offered here.", headers={"Allow": ", ".join(sorted(open_for))})
+            raise Refusal(
+                405, "This method is not offered here.", headers={"Allow": ", ".join(sorted(open_for))}
+            )
         if scope is None:
             raise Refusal(
                 401,
@@ -193,10 +209,12 @@ class _Reply:
         self._closing = closing
         self.started = False
         self.complete = False
+        self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
+            self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), *self._own(message.get("headers", ()))]
         elif message["type"] == "http.response.body":
             self.complete = not message.get("more_body", False)
@@ -264,6 +282,7 @@ def _from_router(error: HTTPException) -> Refusal:
 def _log_refusal(scope: Scope, refusal: Refusal) -> None:
     _log.warning(
         "request refused",
+        exc_info=refusal.__cause__,
         extra={
             "request_id": scope[REQUEST_ID],
             "status": refusal.status,

@@ -84,7 +84,9 @@ def check_host(headers: Headers, known: frozenset[str]) -> None:
         raise Refusal(400, "A request needs exactly one Host header.")
     name = host_name(given[0])
     if name is None or name not in known:
-        raise Refusal(421, "This server does not answer to that Host.", hint="Add the name to its allowed hosts.")
+        raise Refusal(
+            421, "This server does not answer to that Host.", hint="Add the name to its allowed hosts."
+        )
 
 
 def check_same_site(method: str, headers: Headers) -> None:
@@ -98,7 +100,9 @@ def check_same_site(method: str, headers: Headers) -> None:
     sites = headers.get(b"sec-fetch-site", ())
     if any(site not in (b"same-origin", b"none") for site in sites):
         raise Refusal(403, "Requests from other sites are not answered.")
-    if not sites and any(not _is_own_origin(origin, headers[b"host"][0]) for origin in headers.get(b"origin", ())):
+    if not sites and any(
+        not _is_own_origin(origin, headers[b"host"][0]) for origin in headers.get(b"origin", ())
+    ):
         raise Refusal(403, "Requests from other origins are not answered.")
 
 

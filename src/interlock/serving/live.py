@@ -115,6 +115,7 @@ class Status:
     """What the endpoint has to say about itself beside its answers; written by the watcher, read by requests."""
 
     def __init__(self) -> None:
+        self.closing = False
         self._lock = threading.Lock()
         self._troubles: dict[str, str] = {}
 

@@ -23,7 +23,10 @@ class Metrics:
         self._model = model
         self.registry = CollectorRegistry()
         self._requests = Counter(
-            "interlock_requests", "Requests answered, by handler and status.", ["handler", "status"], registry=self.registry
+            "interlock_requests",
+            "Requests answered, by handler and status.",
+            ["handler", "status"],
+            registry=self.registry,
         )
         self._errors = Counter(
             "interlock_errors", "Requests answered with a status of 500 and above.", registry=self.registry
@@ -32,7 +35,9 @@ class Metrics:
             "interlock_request_seconds", "Time from the request's headers to the last byte of its answer.",
             ["handler"], buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
-        self._rows = Counter("interlock_rows", "Rows predicted.", ["model", "version"], registry=self.registry)
+        self._rows = Counter(
+            "interlock_rows", "Rows predicted.", ["model", "version"], registry=self.registry
+        )
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, handler: str, status: int, seconds: float) -> None:
@@ -43,14 +48,16 @@ class Metrics:
             self._children[handler, status] = children
         children[0].inc()
         children[1].observe(seconds)
-        if status >= 500:  # noqa: PLR2004
+        if status >= 500:
             self._errors.inc()
 
     def count_rows(self, version: str, rows: int) -> None:
         """Count predicted rows of a version."""
         self._rows.labels(self._model, version).inc(rows)
 
-    def watch(self, version: Callable[[], int], in_flight: Callable[[], int], log: Callable[[], LogCounts]) -> None:
+    def watch(
+        self, version: Callable[[], int], in_flight: Callable[[], int], log: Callable[[], LogCounts]
+    ) -> None:
         """Publish what others keep: the live version, the work under way, the state of the prediction log."""
         self._gauge("interlock_live_version", "Version that answers now.", version)
         self._gauge("interlock_in_flight", "Predictions that run or wait for a thread.", in_flight)

@@ -42,7 +42,8 @@ class Pool:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self.busy = 0
         self._threads = [
-            threading.Thread(target=self._work, name=f"predict-{number}", daemon=True) for number in range(threads)
+            threading.Thread(target=self._work, name=f"predict-{number}", daemon=True)
+            for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()

@@ -118,5 +118,7 @@ class PredictionLog:
 
     def _complain(self, rows: int, error: Exception) -> None:
         if not self._failing:
-            _log.error("predictions were not logged", exc_info=error, extra={"rows": rows, "model": self._model})
+            _log.error(
+                "predictions were not logged", exc_info=error, extra={"rows": rows, "model": self._model}
+            )
         self._failing = True

@@ -44,4 +44,6 @@ class Refusal(InterlockError):
 
 def failed(request_id: str) -> Refusal:
     """Return the answer to a request on which our own code stumbled; the log has the rest."""
-    return Refusal(500, "The server failed on this request.", hint=f"Its log has the reason under {request_id}.")
+    return Refusal(
+        500, "The server failed on this request.", hint=f"Its log has the reason under {request_id}."
+    )

@@ -151,7 +151,8 @@ class Server(uvicorn.Server):
     async def _settle(self) -> None:
         """Give connections that were just taken in the time to say what they want."""
         until = asyncio.get_running_loop().time() + _SETTLE_SECONDS
-        while self.server_state.connections and asyncio.get_running_loop().time() < until:
+        # uvicorn keeps its connections in a set that nobody can wait for
+        while self.server_state.connections and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler

@@ -77,7 +77,9 @@ class EndpointProtocol(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._timer = None
-        if self.cycle is None or self.cycle.response_complete:
+        # uvicorn declares the cycle as never None, and begins with None
+        busy = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
+        if not busy:
             self._refuse(Refusal(408, "The headers did not arrive in time."))
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -90,4 +92,3 @@ class EndpointProtocol(HttpToolsProtocol):
         )
         self.transport.write(STATUS_LINE[refusal.status] + head + body)
         self.transport.close()
-

@@ -204,23 +204,20 @@ def _words(name: str, path: KeyPath, fault: Mapping[str, Any]) -> str:
 def _known(path: KeyPath) -> list[str]:
     """Return the keys that the table at a path may have."""
     table: Any = Config
-    for name in path:
-        if isinstance(table, type) and issubclass(table, BaseModel):
-            field = table.model_fields.get(str(name))
-            table = _table_in(field.annotation) if field else None
-        else:
-            break
-        if path and name in ("data", "model") and table is not None:
+    named = False  # the next part of the path is a name that the user chose, not a key
+    for part in path:
+        if named:
+            named = False
             continue
-    return list(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
+        field = table.model_fields.get(str(part)) if table is not None else None
+        table = _table_in(field.annotation) if field else None
+        named = field is not None and str(field.annotation).startswith("dict[")
+    return list(table.model_fields) if table is not None else []
 
 
 def _table_in(annotation: Any) -> Any:
     """Return the table that an annotation holds: itself, or inside a dict or a union."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _table_in(inner)
-        if found is not None:
-            return found
-    return None
+    found = (_table_in(inner) for inner in getattr(annotation, "__args__", ()))
+    return next((table for table in found if table is not None), None)

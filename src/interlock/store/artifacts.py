@@ -151,13 +151,6 @@ class _Vault:
     def text(self, artifact: Artifact) -> str:
         return artifact.inline if artifact.inline is not None else self.bytes(artifact).decode()
 
-    def _save_as(self, one: Format, value: Any, *, allow_pickle: bool) -> Artifact:
-        digest = digest_value(value)
-        stored = one.save(value, _Vault(self, self._blobs, allow_pickle=allow_pickle))
-        return Artifact(
-            digest, one.name, type_name(value), stored.size, stored.blob, stored.inline, dict(stored.meta)
-        )
-
     def arrange(self, files: Mapping[str, str], folders: Iterable[str] = ()) -> Path:
         return self.store.arrange(files, folders)
 

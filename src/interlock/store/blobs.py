@@ -16,7 +16,8 @@ from interlock.errors import InterlockError
 from interlock.identity.canonical import canonical_json
 from interlock.identity.digest import PREFIX, digest_bytes, digest_file, digest_hex
 from interlock.store.faults import ReadFailed
-from interlock.store.publish import Pending, drafting, publish_bytes, sweep
+from interlock.store.leftovers import sweep
+from interlock.store.publish import Pending, drafting, publish_bytes
 from interlock.store.verify import Damage, verify_folder
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)

@@ -15,7 +15,6 @@ import os
 import shutil
 import stat
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,15 +23,13 @@ from blake3 import blake3
 
 from interlock import failpoints
 from interlock.store.faults import write_error
+from interlock.store.leftovers import TEMPORARY
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # in the standard library from Python 3.12 on
 
-_TEMPORARY = ".tmp-"
 _SERIAL = itertools.count()
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_GRACE_SECONDS = 3600.0
-_THREADED_FROM = 1 << 20  # below this size the hash on one thread is faster
 
 
 class Draft(io.RawIOBase):
@@ -48,7 +45,7 @@ class Draft(io.RawIOBase):
         self.size = 0
         self._placed = False
         self._hasher = blake3(max_threads=blake3.AUTO) if hashed else None
-        self._path = folder / f"{_TEMPORARY}{os.getpid()}-{next(_SERIAL)}-{os.urandom(4).hex()}"
+        self._path = folder / f"{TEMPORARY}{os.getpid()}-{next(_SERIAL)}-{os.urandom(4).hex()}"
         self._fd = self._create()
 
     def writable(self) -> bool:
@@ -251,40 +248,6 @@ def make_folder(folder: Path, pending: Pending | None) -> None:
         _sync_folder(folder.parent)
     else:
         pending.add_folder(folder)
-
-
-def sweep(folder: Path, *, grace_seconds: float = _GRACE_SECONDS) -> list[Path]:
-    """Remove what dead processes left half written below a folder, and return what that was.
-
-    A process that is dead here may be alive in another container that shares the folder: therefore only
-    files that were left alone for a while are removed.
-    """
-    removed = []
-    for path in folder.rglob(f"{_TEMPORARY}*"):
-        with contextlib.suppress(FileNotFoundError):
-            if is_abandoned(path) and path.stat().st_mtime <= time.time() - grace_seconds:
-                path.unlink()
-                removed.append(path)
-    return removed
-
-
-def is_temporary(path: Path) -> bool:
-    """Tell whether a file is a draft, finished or not."""
-    return path.name.startswith(_TEMPORARY)
-
-
-def is_abandoned(path: Path) -> bool:
-    """Tell whether the process that wrote a draft is dead."""
-    pid = path.name.removeprefix(_TEMPORARY).partition("-")[0]
-    try:
-        os.kill(int(pid), 0)
-    except ValueError:
-        return False  # not ours
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _umask() -> int:

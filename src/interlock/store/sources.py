@@ -1,46 +1,60 @@
-"""Datasets in files: csv, parquet, arrow and JSON lines, in one file, a folder or a pattern."""
+"""Datasets in files: their snapshots, and their rows as they were in a snapshot."""
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from interlock.errors import InterlockError
-from interlock.extras import require
-from interlock.identity.artifact import Part, Snapshot, SourceFormat
+from interlock.identity.artifact import Part, Snapshot
 from interlock.identity.digest import digest_file
+from interlock.store.faults import ReadFailed
+from interlock.store.source_files import (
+    NoData,
+    UnknownDataFormat,
+    UnreadableData,
+    find_files,
+    pick_format,
+)
+from interlock.store.source_tables import read_table
 
-_FORMATS: Mapping[str, SourceFormat] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".ipc": "arrow",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".json": "json",
-}
-_COMPRESSED = {".gz", ".zip", ".bz2", ".xz", ".zst"}
+__all__ = [
+    "ChangedPart",
+    "NoData",
+    "SourceConfig",
+    "UnknownDataFormat",
+    "UnknownDataType",
+    "UnreadableData",
+    "read_snapshot",
+    "take_snapshot",
+]
 
-
-class NoData(InterlockError):
-    """A dataset has no files."""
-
-
-class UnknownDataFormat(InterlockError):
-    """Nothing says how a dataset's files are to be read."""
+_LIBRARIES = {"pd": "pandas", "pl": "polars", "pa": "pyarrow"}
+_ATTEMPTS = 3
 
 
 class ChangedPart(InterlockError):
-    """A file of a dataset is no longer what its snapshot recorded."""
+    """A file of a dataset is not, or does not stay, what its snapshot says."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"{path.name} {problem}.",
+            where=str(path),
+            hint="Run again when nobody writes to it: its present state is then a new snapshot.",
+        )
+        self.path = path
 
 
-class UnreadableData(InterlockError):
-    """A file of a dataset cannot be read, or does not fit the others."""
+class UnknownDataType(InterlockError):
+    """A dataset is to be loaded as a type that no reader makes."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"A dataset cannot be loaded as {name}.",
+            hint="Annotate the input with pandas.DataFrame, polars.DataFrame, pyarrow.Table or pathlib.Path.",
+        )
 
 
 class SourceConfig(Protocol):
@@ -48,11 +62,11 @@ class SourceConfig(Protocol):
 
     @property
     def uri(self) -> str:
-        """A file, folder or pattern."""
+        """A file, a folder or a pattern; relative to the project, or absolute."""
 
     @property
     def format(self) -> str | None:
-        """The format, where the file names do not say it."""
+        """The format of the files, where their names do not tell it."""
 
 
 def take_snapshot(dataset: str, config: SourceConfig, root: Path, known: Sequence[Part] = ()) -> Snapshot:
@@ -61,168 +75,95 @@ def take_snapshot(dataset: str, config: SourceConfig, root: Path, known: Sequenc
     Args:
         dataset: Its name.
         config: Where it is.
-        root: The folder that relative paths start from.
-        known: Parts of an earlier snapshot; a file of the same size and time is not read again.
+        root: What its uri and the paths of its parts are relative to.
+        known: Parts of an earlier snapshot. A file that still has the size and the time of its part is not
+            read again, so that an appended file costs only that file. A change that keeps both, to the
+            nanosecond, is not noticed.
 
     Raises:
-        NoData: No file matches.
-        UnknownDataFormat: The format cannot be told from the names.
+        NoData: No file matches the uri.
+        UnknownDataFormat: The names of the files do not tell the format.
+        ChangedPart: Somebody keeps writing to a file while it is read.
+        ReadFailed: A file cannot be read.
     """
-    files = _files(dataset, config.uri, root)
+    file_format, files = pick_format(dataset, config.format, find_files(dataset, config.uri, root))
     earlier = {part.path: part for part in known}
-    parts = [_part(path, root, earlier) for path in files]
-    return Snapshot.of(dataset, config.uri, _format(dataset, config, files), parts)
+    return Snapshot.of(dataset, config.uri, file_format, (_part(path, root, earlier) for path in files))
 
 
 def read_snapshot(snapshot: Snapshot, root: Path, as_type: Any) -> Any:
-    """Return the rows of a snapshot as the wanted type.
+    """Return the rows of a snapshot, parts in the order of their paths.
+
+    Args:
+        snapshot: What is read.
+        root: As in `take_snapshot`.
+        as_type: pandas.DataFrame, polars.DataFrame, pyarrow.Table, or pathlib.Path for the file itself, or
+            the folder that holds the files.
 
     Raises:
-        ChangedPart: A file changed since the snapshot was taken.
-        UnreadableData: A file cannot be read, or has other columns than the rest.
-        UnknownDataFormat: The type is none that a dataset is loaded as.
+        ChangedPart: A file is gone or changed since the snapshot was taken, or changes while it is read.
+        UnreadableData: A file cannot be read, or its columns are not those of the others.
+        UnknownDataType: `as_type` is none of those.
+        MissingExtra: The library is not installed.
     """
-    paths = [_checked(part, root) for part in snapshot.parts]
-    name = f"{getattr(as_type, '__module__', '').partition('.')[0]}.{getattr(as_type, '__name__', as_type)}"
-    if as_type is Path:
-        return paths[0] if len(paths) == 1 else Path(_common(paths))
-    loaders: Mapping[str, Callable[[str, list[Path]], Any]] = {
-        "pandas.DataFrame": _pandas,
-        "polars.DataFrame": _polars,
-        "builtins.DataFrame": _polars,
-        "pyarrow.Table": _arrow,
-    }
-    if name not in loaders:
-        raise UnknownDataFormat(
-            f"A dataset cannot be loaded as {name}.",
-            hint="Annotate the input as pandas.DataFrame, polars.DataFrame, pyarrow.Table or pathlib.Path.",
-        )
-    return loaders[name](snapshot.format, paths)
+    name = _type_name(as_type)
+    paths = [root / part.path for part in snapshot.parts]
+    before = [_check(part, path) for part, path in zip(snapshot.parts, paths, strict=True)]
+    if name == "pathlib.Path":
+        return paths[0] if len(paths) == 1 else Path(os.path.commonpath(paths))
+    library, _, table = name.partition(".")
+    if (library, table) not in {("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table")}:
+        raise UnknownDataType(name)
+    value = read_table(library, snapshot.format, paths)
+    for path, status in zip(paths, before, strict=True):
+        if _stat(path) != status:
+            raise ChangedPart(path, "changed while it was read")
+    return value
 
 
-def _files(dataset: str, uri: str, root: Path) -> list[Path]:
-    place = Path(uri) if Path(uri).is_absolute() else root / uri
-    if place.is_dir():
-        found = [path for path in place.rglob("*") if path.is_file()]
-    else:
-        found = [Path(name) for name in glob.glob(str(place), recursive=True) if Path(name).is_file()]
-    visible = sorted(
-        path
-        for path in found
-        if not any(part.startswith((".", "_")) for part in path.relative_to(place.anchor).parts[-1:])
-    )
-    if not visible:
-        raise NoData(
-            f"Dataset {dataset!r} has no files: nothing matches {uri!r}.",
-            where=str(root),
-            hint="Put the files there, or correct its uri in interlock.toml.",
-        )
-    return visible
+def _type_name(as_type: Any) -> str:
+    """Return `library.Name` of a class, or of an annotation that is still text."""
+    if not isinstance(as_type, type):
+        library, _, name = str(as_type).rpartition(".")
+        return f"{_LIBRARIES.get(library, library)}.{name}"
+    if issubclass(as_type, Path):
+        return "pathlib.Path"
+    return f"{as_type.__module__.partition('.')[0]}.{as_type.__name__}"
 
 
 def _part(path: Path, root: Path, known: Mapping[str, Part]) -> Part:
-    stat = path.stat()
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    before = known.get(name)
-    if before is not None and (before.size, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-        return before
-    return Part(name, digest_file(path), stat.st_size, stat.st_mtime_ns)
+    for _ in range(_ATTEMPTS):
+        size, mtime_ns = _stat(path)
+        part = known.get(name)
+        if part is not None and (part.size, part.mtime_ns) == (size, mtime_ns):
+            return part
+        digest = _digest(path)
+        if _stat(path) == (size, mtime_ns):
+            return Part(name, digest, size, mtime_ns)
+    raise ChangedPart(path, "is being written to")
 
 
-def _format(dataset: str, config: SourceConfig, files: Sequence[Path]) -> SourceFormat:
-    if config.format is not None:
-        return config.format  # type: ignore[return-value]  # checked by the configuration
-    found = {_FORMATS.get(_suffix(path)) for path in files}
-    if len(found) != 1 or None in found:
-        names = ", ".join(sorted({path.name for path in files})[:3])
-        raise UnknownDataFormat(
-            f"The format of dataset {dataset!r} cannot be told from {names}.",
-            hint='Say it in interlock.toml: format = "csv", "parquet", "arrow" or "json".',
-        )
-    (one,) = found
-    return one  # type: ignore[return-value]  # None was refused above
+def _check(part: Part, path: Path) -> tuple[int, int]:
+    """Return size and time of a file that is as it was when its snapshot was taken."""
+    status = _stat(path)
+    if status != (part.size, part.mtime_ns) and (status[0] != part.size or _digest(path) != part.digest):
+        raise ChangedPart(path, "changed since its snapshot was taken")
+    return status
 
 
-def _suffix(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    while suffixes and suffixes[-1] in _COMPRESSED:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
-
-
-def _checked(part: Part, root: Path) -> Path:
-    path = root / part.path
+def _stat(path: Path) -> tuple[int, int]:
     try:
-        stat = path.stat()
+        status = path.stat()
     except FileNotFoundError:
-        raise ChangedPart(f"{part.path} is gone since its snapshot was taken.", where=str(path)) from None
-    same = (stat.st_size, stat.st_mtime_ns) == (part.size, part.mtime_ns)
-    if not same and digest_file(path) != part.digest:
-        raise ChangedPart(
-            f"{part.path} changed since its snapshot was taken.",
-            where=str(path),
-            hint="Run again: the new state is then its snapshot.",
-        )
-    return path
+        raise ChangedPart(path, "is gone") from None
+    except OSError as error:
+        raise ReadFailed(path, error) from error
+    return status.st_size, status.st_mtime_ns
 
 
-def _common(paths: Sequence[Path]) -> str:
-    import os
-
-    return os.path.commonpath(paths)
-
-
-def _pandas(form: str, paths: list[Path]) -> Any:
-    pd = require("pandas", extra="tables")
-    readers = {
-        "csv": pd.read_csv,
-        "parquet": pd.read_parquet,
-        "arrow": pd.read_feather,
-        "json": lambda p: pd.read_json(p, lines=True),
-    }
-    frames = [_read(readers[form], path) for path in paths]
-    _same_columns([list(frame.columns) for frame in frames], paths)
-    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-
-
-def _polars(form: str, paths: list[Path]) -> Any:
-    pl = require("polars", extra="polars")
-    readers = {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc, "json": pl.read_ndjson}
-    frames = [_read(readers[form], path) for path in paths]
-    _same_columns([frame.columns for frame in frames], paths)
-    return pl.concat(frames, how="vertical_relaxed")
-
-
-def _arrow(form: str, paths: list[Path]) -> Any:
-    pa = require("pyarrow", extra="tables")
-    csv, parquet, feather, json = (
-        require(f"pyarrow.{name}", extra="tables") for name in ("csv", "parquet", "feather", "json")
-    )
-    readers = {
-        "csv": csv.read_csv,
-        "parquet": parquet.read_table,
-        "arrow": feather.read_table,
-        "json": json.read_json,
-    }
-    tables = [_read(readers[form], path) for path in paths]
-    _same_columns([table.column_names for table in tables], paths)
-    return pa.concat_tables(tables, promote_options="permissive")
-
-
-def _read(reader: Callable[[Any], Any], path: Path) -> Any:
+def _digest(path: Path) -> str:
     try:
-        return reader(path)
-    except Exception as error:
-        raise UnreadableData(
-            f"{path.name} cannot be read: {type(error).__name__}: {error}", where=str(path)
-        ) from error
-
-
-def _same_columns(columns: Sequence[Sequence[str]], paths: Sequence[Path]) -> None:
-    for names, path in zip(columns[1:], paths[1:], strict=True):
-        if set(names) != set(columns[0]):
-            other = sorted(set(names) ^ set(columns[0]))
-            raise UnreadableData(
-                f"{path.name} has other columns than {paths[0].name}: {', '.join(map(str, other))}.",
-                where=str(path),
-            )
+        return digest_file(path)
+    except OSError as error:
+        raise ReadFailed(path, error) from error

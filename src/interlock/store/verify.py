@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from interlock.identity.digest import PREFIX, digest_file
-from interlock.store.publish import is_abandoned, is_temporary
+from interlock.store.leftovers import is_abandoned, is_temporary
 
 _BLOB = re.compile(r"blobs/(?P<head>[0-9a-f]{2})/(?P<hex>(?P=head)[0-9a-f]{62})", re.ASCII)
 _MANIFEST = re.compile(r"manifests/[a-z][a-z0-9_-]*/(?P<hex>[0-9a-f]{64})\.json", re.ASCII)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from interlock.errors import InterlockError
-from interlock.models.codec.outgoing import NotEncodable
+from interlock.models.codec.outgoing import NotEncodable, OtherShape
 from interlock.models.codec.rows import infer_schema, rows_of
 from interlock.models.codec.schema import Schema, Unservable
 
@@ -45,6 +45,8 @@ def encode_answer(schema: Schema, value: Any, *, rows: int | None = None) -> lis
         raise BadAnswer(
             f"row {error.row}, {named}{error.problem}", row=error.row, column=error.column
         ) from error
+    except OtherShape as error:
+        raise BadAnswer(f"it does not look like the recorded one: {error.difference}") from error
     except Unservable as error:
         raise BadAnswer(error.what.rstrip(".")) from error
     if rows is not None and len(found) != rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,37 +37,33 @@ def arrow_column(values: Any, name: str, *, label: str | int | None) -> Column:
     Raises:
         Unservable: Its type has no form in JSON.
     """
-    kind, dtype, nullable = values.type, str(values.type), values.null_count > 0
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        is_bool = pa.types.is_boolean(kind)
-        return Column(name, "bool" if is_bool else "int", dtype, nullable=nullable, label=label, number=dtype)
-    if dtype in _FLOATS:
-        has_nan = bool(pc.any(pc.is_nan(values)).as_py())
-        null = float_nulls(has_nan=has_nan, has_null=nullable, column=name)
-        return Column(
-            name, "float", dtype, nullable=bool(null), label=label, number=_FLOATS[dtype], null=null
-        )
-    if dtype in _TEXTS:
-        return Column(name, "string", dtype, nullable=nullable, label=label)
-    if pa.types.is_timestamp(kind):
-        return Column(
-            name,
-            "timestamp",
-            dtype,
-            nullable=nullable,
-            label=label,
-            number="int64",
-            unit=kind.unit,
-            tz=kind.tz,
-        )
-    if pa.types.is_duration(kind):
-        return Column(name, "duration", dtype, nullable=nullable, label=label, number="int64", unit=kind.unit)
-    if pa.types.is_date32(kind):
-        return Column(name, "date", dtype, nullable=nullable, label=label, number="int64")
+    kind, nullable = values.type, values.null_count > 0
     if pa.types.is_dictionary(kind):
         return _dictionary_column(values, name, label)
+    if str(kind) in _FLOATS:
+        null = float_nulls(has_nan=bool(pc.any(pc.is_nan(values)).as_py()), has_null=nullable, column=name)
+        return Column(
+            name, "float", str(kind), nullable=bool(null), label=label, number=_FLOATS[str(kind)], null=null
+        )
+    found = _plain_column(kind, name)
+    return replace(found, dtype=str(kind), nullable=nullable, label=label)
+
+
+def _plain_column(kind: Any, name: str) -> Column:
+    if pa.types.is_integer(kind):
+        return Column(name, "int", "", number=str(kind))
+    if pa.types.is_boolean(kind):
+        return Column(name, "bool", "", number="bool")
+    if str(kind) in _TEXTS:
+        return Column(name, "string", "")
+    if pa.types.is_timestamp(kind):
+        return Column(name, "timestamp", "", number="int64", unit=kind.unit, tz=kind.tz)
+    if pa.types.is_duration(kind):
+        return Column(name, "duration", "", number="int64", unit=kind.unit)
+    if pa.types.is_date32(kind):
+        return Column(name, "date", "", number="int64")
     raise Unservable(
-        f"its type is {dtype}", column=name, hint="Let a step turn it into numbers, text or timestamps."
+        f"its type is {kind}", column=name, hint="Let a step turn it into numbers, text or timestamps."
     )
 
 

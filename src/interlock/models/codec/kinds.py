@@ -10,8 +10,7 @@ from interlock.extras import require
 from interlock.models.codec.cells import Cells
 from interlock.models.codec.schema import Schema, Unservable
 
-_LIBRARIES = {"pandas": "pandas", "polars": "polars", "pyarrow": "arrow", "numpy": "numpy"}
-_MODULES = {"arrow": "pyarrow"}
+_KINDS = {"pandas": "pandas", "polars": "polars", "pyarrow": "arrow", "numpy": "numpy"}
 
 
 class Kind(Protocol):
@@ -48,10 +47,11 @@ def kind_named(name: str) -> Kind:
     Raises:
         MissingExtra: The library is not installed.
     """
-    if name != "list":
-        require(_MODULES.get(name, name), extra="tables")
+    for library, kind in _KINDS.items():
+        if kind == name:
+            require(library, extra="polars" if library == "polars" else "tables")
     # Each kind imports its library at the top, so it is imported only where a value of it is at hand.
-    return cast(Kind, importlib.import_module(f"interlock.models.codec.{name}_values"))
+    return cast("Kind", importlib.import_module(f"interlock.models.codec.{name}_values"))
 
 
 def kind_of(value: Any) -> Kind:
@@ -63,7 +63,7 @@ def kind_of(value: Any) -> Kind:
     if isinstance(value, list):
         return kind_named("list")
     for base in type(value).__mro__:
-        name = _LIBRARIES.get(base.__module__.split(".")[0])
+        name = _KINDS.get(base.__module__.split(".")[0])
         if name is not None:
             return kind_named(name)
     raise Unservable(

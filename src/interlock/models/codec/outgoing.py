@@ -14,7 +14,6 @@ from interlock.models.codec import times
 from interlock.models.codec.cells import json_problem
 from interlock.models.codec.schema import Column, ColumnType, Unservable
 
-
 Null: TypeAlias = Literal["", "none", "nan", "na"]
 """Which null a library has for what is null in JSON."""
 
@@ -29,6 +28,14 @@ class NotEncodable(InterlockError):
         self.problem = problem
 
 
+class OtherShape(InterlockError):
+    """A value that does not look like the one from which the schema was made."""
+
+    def __init__(self, difference: str) -> None:
+        super().__init__(f"The value does not look like the recorded one: {difference}.")
+        self.difference = difference
+
+
 def float_list(numbers: Any, column: str, *, nan_is_null: bool) -> list[float | None]:
     """Return a numpy array of floats as exact Python floats; NaN becomes None where that is allowed.
 
@@ -36,24 +43,22 @@ def float_list(numbers: Any, column: str, *, nan_is_null: bool) -> list[float | 
         NotEncodable: There is an infinity, or a NaN where it is not allowed.
     """
     found: list[Any] = numbers.tolist()
-    if np.isfinite(numbers).all():
-        return found
-    for row, number in enumerate(found):
-        if math.isinf(number) or (number != number and not nan_is_null):
-            raise NotEncodable(row, column, f"{number} has no form in JSON")
-    return [None if number != number else number for number in found]
+    return found if np.isfinite(numbers).all() else optional_floats(found, column, nan_is_null=nan_is_null)
 
 
-def optional_floats(numbers: list[float | None], column: str, *, nan_is_null: bool) -> list[float | None]:
-    """Return floats of a library that has a null beside NaN.
+def optional_floats(numbers: Sequence[float | None], column: str, *, nan_is_null: bool) -> list[float | None]:
+    """Return floats of a library that has a null beside NaN; both become None.
 
     Raises:
         NotEncodable: There is an infinity, or a NaN where it is not allowed.
     """
+    found: list[float | None] = []
     for row, number in enumerate(numbers):
-        if number is not None and (math.isinf(number) or (number != number and not nan_is_null)):
+        is_nan = number is not None and math.isnan(number)
+        if number is not None and not math.isfinite(number) and not (is_nan and nan_is_null):
             raise NotEncodable(row, column, f"{number} has no form in JSON")
-    return [None if number != number else number for number in numbers]
+        found.append(None if is_nan else number)
+    return found
 
 
 def float_nulls(*, has_nan: bool, has_null: bool, column: str) -> Null:

@@ -63,7 +63,9 @@ def array_of(column: Column, cells: Cells) -> Any:
     """Return the cells as an array of exactly the column's dtype."""
     dtype = column.derived(pandas_dtype)
     if isinstance(dtype, np.dtype):
-        return flat_array(column, cells, na=pd.NA)
+        found = flat_array(column, cells, na=pd.NA)
+        # Wrapped, as pandas 3 would turn a bare array of objects that are texts into another dtype.
+        return pd.array(found, dtype=object) if dtype == object else found
     if isinstance(dtype, pd.CategoricalDtype):
         return pd.Categorical.from_codes(cells.values, dtype=dtype)
     if isinstance(dtype, pd.ArrowDtype):
@@ -82,10 +84,13 @@ def pandas_dtype(column: Column) -> Any:
     if dtype == "category":
         return pd.CategoricalDtype(column.derived(_categories), ordered=column.ordered)
     if column.type == "timestamp" and column.tz is not None:
-        return pd.DatetimeTZDtype(column.unit, column.tz)  # type: ignore[arg-type]
+        return pd.DatetimeTZDtype(column.unit, column.tz)  # type: ignore[call-overload]
     if dtype.startswith(("str[", "string[")):
         storage: Literal["python", "pyarrow"] = "pyarrow" if "pyarrow" in dtype else "python"
-        return pd.StringDtype(storage, na_value=np.nan if dtype.startswith("str[") else pd.NA)
+        # Only newer versions of pandas know of na_value, and only they have texts whose null is NaN.
+        return (
+            pd.StringDtype(storage, na_value=np.nan) if dtype.startswith("str[") else pd.StringDtype(storage)
+        )
     return pd.api.types.pandas_dtype(dtype)
 
 
@@ -94,7 +99,7 @@ def _column_of(values: Any, name: str, label: str | int | None) -> Column:
     if isinstance(dtype, np.dtype):
         return array_column(values.to_numpy(), name, label=label)
     if isinstance(dtype, pd.ArrowDtype):
-        found = _arrow().arrow_column(_arrow_array(values), name, label=label)
+        found: Column = _arrow().arrow_column(_arrow_array(values), name, label=label)
         return replace(found, dtype=f"{_ARROW}{found.dtype}")
     nullable = bool(values.isna().any())
     if isinstance(dtype, pd.CategoricalDtype):

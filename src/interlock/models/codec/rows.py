@@ -9,7 +9,7 @@ from typing import Any
 from interlock.models.codec.cells import Cells, read_cells
 from interlock.models.codec.faults import Faults, invalid, json_type, near_names
 from interlock.models.codec.kinds import kind_named, kind_of
-from interlock.models.codec.outgoing import NotEncodable
+from interlock.models.codec.outgoing import OtherShape
 from interlock.models.codec.schema import Schema
 
 _NAME = "given"
@@ -58,7 +58,8 @@ def encode_rows(schema: Schema, value: Any) -> list[Any]:
     """Return the rows of a value as JSON values that `decode_rows` turns into the same value, to the last bit.
 
     Raises:
-        NotEncodable: There is an infinity, or the value has other columns than the schema.
+        NotEncodable: There is an infinity.
+        OtherShape: The value has other columns than the schema, or is of another library.
     """
     return rows_of(schema, value, name=_NAME, nan_is_null=True)
 
@@ -67,7 +68,8 @@ def rows_of(schema: Schema, value: Any, *, name: str, nan_is_null: bool) -> list
     """Return the rows of a value; the schema says which shape it has to have, its dtypes are its own.
 
     Raises:
-        NotEncodable: A value has no form in JSON, or the shape differs.
+        NotEncodable: A value has no form in JSON.
+        OtherShape: The library, the container or the columns differ.
         Unservable: It is no value that an endpoint can give.
     """
     kind = kind_of(value)
@@ -84,14 +86,19 @@ def rows_of(schema: Schema, value: Any, *, name: str, nan_is_null: bool) -> list
 
 
 def _check_shape(schema: Schema, found: Schema) -> None:
-    for what, expected, got in [
-        ("kind of value", schema.kind, found.kind),
+    names = schema.names if schema.rows_are_objects or found.rows_are_objects else found.names
+    for what, recorded, got in [
+        ("library", schema.kind, found.kind),
         ("shape", schema.container, found.container),
         ("width", schema.width, found.width),
-        ("columns", schema.names, found.names),
+        ("columns", names, found.names),
     ]:
-        if expected != got and not (what == "columns" and not schema.rows_are_objects and len(got) == 1):
-            raise NotEncodable(0, schema.names[0], f"its {what} is {got!r}, recorded was {expected!r}")
+        if recorded != got:
+            raise OtherShape(f"{what} {_told(got)} instead of {_told(recorded)}")
+
+
+def _told(what: Any) -> str:
+    return ", ".join(what) if isinstance(what, tuple) else str(what)
 
 
 def _object_cells(schema: Schema, rows: list[Any], faults: Faults) -> list[Cells | None]:

@@ -51,7 +51,8 @@ def encode_tensors(schema: Schema, value: Any, *, is_answer: bool = False) -> li
 
     Raises:
         BadAnswer: An answer has a NaN or an infinity, or does not look like the recorded one.
-        NotEncodable: A `given` has an infinity, or other columns than the schema.
+        NotEncodable: A `given` has an infinity.
+        OtherShape: A `given` does not look like the recorded one.
     """
     return tensors_of(schema, encode_answer(schema, value) if is_answer else encode_rows(schema, value))
 
