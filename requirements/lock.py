@@ -23,7 +23,15 @@ def lock(name: str, extras: tuple[str, ...], more: str = "") -> None:
 
 
 def lock_uv() -> None:
-    words = [sys.executable.replace("python", "uv"), "pip", "compile", *OPTIONS, "-o", str(HERE / "uv.txt"), "-"]
+    words = [
+        sys.executable.replace("python", "uv"),
+        "pip",
+        "compile",
+        *OPTIONS,
+        "-o",
+        str(HERE / "uv.txt"),
+        "-",
+    ]
     subprocess.run(words, input=UV_VERSION.encode(), cwd=HERE.parent, check=True)
 
 

@@ -255,7 +255,9 @@ def test_metrics_are_what_the_metrics_step_returned(context: RunContext) -> None
 
 
 @pytest.mark.parametrize("returned", [3, {"auc": "high"}])
-def test_metrics_that_are_no_numbers_are_an_error_and_the_run_failed(context: RunContext, returned: Any) -> None:
+def test_metrics_that_are_no_numbers_are_an_error_and_the_run_failed(
+    context: RunContext, returned: Any
+) -> None:
     @step(cache=False)
     def judge(x: int) -> Any:
         return returned

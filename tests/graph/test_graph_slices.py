@@ -53,7 +53,11 @@ def graphs(draw: st.DrawFn) -> Graph:
     """Any graph of steps with one or two outputs, lists, maps and constants."""
     size = draw(st.integers(2, 14))
     script = [
-        (draw(st.sampled_from(["combine", "pair", "mapped", "total"])), draw(st.integers(0, 99)), draw(st.integers(0, 99)))
+        (
+            draw(st.sampled_from(["combine", "pair", "mapped", "total"])),
+            draw(st.integers(0, 99)),
+            draw(st.integers(0, 99)),
+        )
         for _ in range(size)
     ]
 
@@ -74,7 +78,9 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 
 @given(graphs(), st.data())
-def test_the_slice_on_the_recorded_given_equals_the_recorded_answer(graph: Graph, choice: st.DataObject) -> None:
+def test_the_slice_on_the_recorded_given_equals_the_recorded_answer(
+    graph: Graph, choice: st.DataObject
+) -> None:
     values = run_all(graph)
     refs = list(values)
     start = choice.draw(st.sampled_from(refs))

@@ -169,10 +169,22 @@ def test_a_pipeline_inside_a_pipeline_becomes_part_of_it() -> None:
 @pytest.mark.parametrize(
     ("connect", "error", "message"),
     [
-        (lambda: deployable(given=3, answer=add(1)), DeployableError, "given of a deployable must be the output"),
+        (
+            lambda: deployable(given=3, answer=add(1)),
+            DeployableError,
+            "given of a deployable must be the output",
+        ),
         (lambda: deployable((add(1), add(2)), add(3)), DeployableError, "takes one given, but gets 2"),
-        (lambda: deployable(add(1), add(2), metrics=listed(3)), DeployableError, "Metrics are a dict of numbers"),
-        (lambda: [deployable(add(1), add(2)), deployable(add(1), add(2))], DeployableError, "two deployables"),
+        (
+            lambda: deployable(add(1), add(2), metrics=listed(3)),
+            DeployableError,
+            "Metrics are a dict of numbers",
+        ),
+        (
+            lambda: [deployable(add(1), add(2)), deployable(add(1), add(2))],
+            DeployableError,
+            "two deployables",
+        ),
         (lambda: deployable(add(1), add(2), waive={"add": " "}), DeployableError, "gives no reason"),
         (lambda: 7, TraceError, "returns int 7"),
         (lambda: None, TraceError, "calls no step"),

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from interlock.identity.environment import Environment
 from records_sample import (
     FolderManifests,
     add_version,
@@ -16,6 +15,7 @@ from records_sample import (
 )
 
 from interlock.identity.digest import digest_json
+from interlock.identity.environment import Environment
 from interlock.records.rebuild import KINDS, Rebuilt, RecordsNotEmpty, rebuild
 from interlock.records.records import Records
 

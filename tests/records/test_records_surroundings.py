@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from interlock.identity.environment import Environment
 from records_sample import build_snapshot, count
 
+from interlock.identity.environment import Environment
 from interlock.records.records import Records
 
 

@@ -38,19 +38,13 @@ def models(
 
 
 def _list_models(context: RunContext, *, as_json: bool) -> None:
-    rows = []
-    for name in context.records.models.names():
-        aliases = context.records.models.aliases(name)
-        versions = context.records.models.list(name)
-        rows.append({"model": name, "versions": len(versions), "aliases": aliases})
+    models = context.records.models
+    rows = [(name, len(models.list(name)), models.aliases(name)) for name in models.names()]
     if as_json:
-        print_json(rows)
+        print_json([{"model": name, "versions": count, "aliases": aliases} for name, count, aliases in rows])
     else:
-        print_table(
-            "",
-            ("model", "versions", "aliases"),
-            [(*list(r.values())[:2], _aliases(r["aliases"])) for r in rows],
-        )
+        shown = [(name, count, _aliases(aliases)) for name, count, aliases in rows]
+        print_table("", ("model", "versions", "aliases"), shown)
 
 
 def _list_versions(context: RunContext, model: str, *, as_json: bool) -> None:
@@ -59,9 +53,9 @@ def _list_versions(context: RunContext, model: str, *, as_json: bool) -> None:
     records = context.records
     versions = list(reversed(records.models.list(model)))
     if not versions:
-        from interlock.records.unknown import unknown_model
+        from interlock.records.unknown import UnknownModel
 
-        raise unknown_model(records.database, model)
+        raise UnknownModel(model, records.models.names())
     aliases, told = records.models.aliases(model), story(records, model)
     if as_json:
         body = [_version_json(one, aliases) for one in versions]

@@ -24,12 +24,12 @@ class PrintedProgress:
         """Print the id of the run."""
         self._console.print(f"run {run_id}: {steps} step{'s' if steps != 1 else ''}", style="bold")
 
-    def step_started(self, name: str, position: int) -> None:
+    def step_started(self, name: str, position: int) -> None:  # noqa: ARG002 - the protocol has it
         """Show what is running; the line is overwritten when it is done."""
         if self._console.is_terminal:
             self._console.print(f"  … {name}", end="\r", style="dim")
 
-    def step_finished(self, result: StepResult, position: int) -> None:
+    def step_finished(self, result: StepResult, position: int) -> None:  # noqa: ARG002 - as above
         """Print the state and the time of the step."""
         mark, style = _MARKS[result.state]
         word = "" if result.state == "ran" else f"  {result.state}"

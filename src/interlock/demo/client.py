@@ -102,8 +102,7 @@ def as_json_rows(flights: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a table as JSON rows; days as ISO text."""
     days = flights.select_dtypes("datetime").columns
     shown = flights.assign(**{day: flights[day].dt.strftime("%Y-%m-%dT%H:%M:%S") for day in days})
-    rows: list[dict[str, Any]] = shown.to_dict("records")
-    return rows
+    return [{str(name): value for name, value in row.items()} for row in shown.to_dict("records")]
 
 
 def _requests(flights: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -40,7 +40,8 @@ def judge_months(context: RunContext, world: World, model: str, months: list[int
 
 def _served(context: RunContext, model: str) -> pd.DataFrame:
     table = read_predictions(context.project.home, model)
-    return table.select(["row_id", "answer", "version"]).to_pandas().drop_duplicates("row_id")
+    frame: pd.DataFrame = table.select(["row_id", "answer", "version"]).to_pandas()
+    return frame.drop_duplicates("row_id")
 
 
 def _judge(world: World, month: int, served: pd.DataFrame, frozen: LoadedBundle) -> MonthScore:

@@ -5,13 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-import matplotlib
+from matplotlib.figure import Figure
 
-matplotlib.use("svg")
-from matplotlib import pyplot as plt  # noqa: E402 - the backend must be chosen first
-from matplotlib.figure import Figure  # noqa: E402
-
-from interlock.demo.judge import MonthScore  # noqa: E402
+from interlock.demo.judge import MonthScore
 
 _LOOPED, _FROZEN = "#0f766e", "#b45309"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -24,11 +20,17 @@ def month_name(number: int) -> str:
 
 def scores_plot(scores: Sequence[MonthScore]) -> str:
     """Plot AUC and log-loss month by month, looped beside frozen."""
-    figure, (auc, loss) = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    auc, loss = figure.subplots(1, 2)
     names = [month_name(one.month) for one in scores]
     for axes, title, looped, frozen in (
         (auc, "AUC (higher is better)", [s.looped_auc for s in scores], [s.frozen_auc for s in scores]),
-        (loss, "log-loss (lower is better)", [s.looped_log_loss for s in scores], [s.frozen_log_loss for s in scores]),
+        (
+            loss,
+            "log-loss (lower is better)",
+            [s.looped_log_loss for s in scores],
+            [s.frozen_log_loss for s in scores],
+        ),
     ):
         axes.plot(names, looped, color=_LOOPED, marker="o", label="looped")
         axes.plot(names, frozen, color=_FROZEN, marker="o", linestyle="--", label="frozen in January")
@@ -41,7 +43,8 @@ def scores_plot(scores: Sequence[MonthScore]) -> str:
 
 def drift_plot(columns: Sequence[str], months: Sequence[int], psi: Sequence[Sequence[float]]) -> str:
     """Plot the drift of each column (rows) in each month (columns) as a heat map of its PSI."""
-    figure, axes = plt.subplots(figsize=(11, 0.32 * len(columns) + 1.2), layout="constrained")
+    figure = Figure(figsize=(11, 0.32 * len(columns) + 1.2), layout="constrained")
+    axes = figure.subplots()
     image = axes.imshow(psi, aspect="auto", cmap="YlOrBr", vmin=0, vmax=0.5)
     axes.set_xticks(range(len(months)), [month_name(month) for month in months])
     axes.set_yticks(range(len(columns)), columns)
@@ -54,6 +57,5 @@ def drift_plot(columns: Sequence[str], months: Sequence[int], psi: Sequence[Sequ
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    plt.close(figure)
     text = buffer.getvalue()
     return text[text.index("<svg") :]

@@ -62,8 +62,8 @@ def write_report(played: Played, path: Path) -> Path:
     found = summary(played)
     body = [
         "<h1>A year of flights, and a model that stays alive</h1>",
-        f"<p class=lead>{found['promotions']} promotions, {found['refused']} refused challengers, "
-        f"{found['requests']:,} requests served, <b>{found['failed']} failed</b>. "
+        f"<p class=lead>{found['promotions']} promotions, {found['refused']} refused challengers.",
+        f"{found['requests']:,} requests served, <b>{found['failed']} failed</b>.",
         f"Mean AUC {found['mean_auc_looped']:.4f} looped, {found['mean_auc_frozen']:.4f} frozen in January.</p>",
         "<h2>Month by month</h2>",
         scores_plot(played.scores),
@@ -80,7 +80,15 @@ def write_report(played: Played, path: Path) -> Path:
 
 
 def _scores_table(played: Played) -> str:
-    columns = ("month", "flights", "AUC looped", "AUC frozen", "log-loss looped", "log-loss frozen", "versions")
+    columns = (
+        "month",
+        "flights",
+        "AUC looped",
+        "AUC frozen",
+        "log-loss looped",
+        "log-loss frozen",
+        "versions",
+    )
     rows = [
         (
             month_name(one.month),

@@ -16,6 +16,8 @@ from interlock.demo.projects import write_project
 from interlock.demo.world import OUTCOME, World, load_flights
 from interlock.engine.context import RunContext, open_context
 from interlock.errors import InterlockError
+from interlock.loop.story import Entry, story
+from interlock.monitor.drift import DriftReport
 from interlock.stack.home import find_project
 
 MODEL = "delays"
@@ -27,15 +29,6 @@ class DemoStuck(InterlockError):
     """The loop did not act on a month in time."""
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something that happened, in words."""
-
-    at: float
-    kind: str
-    text: str
-
-
 @dataclass
 class Played:
     """All that the play left behind."""
@@ -44,7 +37,7 @@ class Played:
     home: Path
     tally: Tally
     scores: list[MonthScore] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[Entry] = field(default_factory=list)
     drift: dict[int, dict[str, float]] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -78,7 +71,7 @@ def play(folder: Path, months: int, say: Callable[[str], None]) -> Played:
         played = Played(folder, context.project.home.path, client.tally)
         played.scores = judge_months(context, world, MODEL, list(range(2, months + 1)))
         played.events = stage.story()
-        played.drift = stage.drift
+        played.drift = stage.measured_drift()
         played.seconds = time.perf_counter() - clock
     return played
 
@@ -90,7 +83,10 @@ class Supervisor:
         self.log = folder / "supervisor.log"
         self._output = self.log.open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "interlock", "up"], cwd=folder, stdout=self._output, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "interlock", "up"],
+            cwd=folder,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
         )
 
     @property
@@ -117,13 +113,14 @@ class _Stage:
         self._supervisor = supervisor
         self._say = say
         self._told = 0
-        self.drift: dict[int, dict[str, float]] = {}
+        self._began: dict[int, float] = {}
 
     def live_through(self, month: int, client: Client) -> None:
         """Let the month before become known, and ask about this one while the loop is at work."""
+        self._began[month] = time.time()
         if month > 2:
             self._world.publish(month - 1)
-        columns = [name for name in self._world.flights if name not in ("row_id", "month", OUTCOME)]
+        columns = [str(name) for name in self._world.flights if name not in ("row_id", "month", OUTCOME)]
         flights = self._world.requests(month, columns)
         asking = in_background(lambda: client.ask_all(flights, lambda: not self._settled(month - 1)))
         self.wait_until_settled(month - 1)
@@ -138,9 +135,7 @@ class _Stage:
         until = time.monotonic() + _PATIENCE
         while not self._settled(months):
             if time.monotonic() > until or not self._supervisor.running:
-                raise DemoStuck(
-                    f"The loop did not act on month {months}.", where=str(self._supervisor.log)
-                )
+                raise DemoStuck(f"The loop did not act on month {months}.", where=str(self._supervisor.log))
             time.sleep(0.1)
         self._tell()
 
@@ -149,7 +144,7 @@ class _Stage:
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until:
             deployment = self._context.records.deployments.get(MODEL, "champion")
-            if deployment is not None and deployment.state == "ready":
+            if deployment is not None and deployment.state == "running":
                 return deployment.url
             time.sleep(0.1)
         raise DemoStuck("The endpoint did not come up.", where=str(self._supervisor.log))
@@ -165,7 +160,18 @@ class _Stage:
             self._say(f"  {decision.kind}: {decision.reason}")
         self._told = len(decisions)
 
-    def story(self) -> list[Event]:
+    def story(self) -> list[Entry]:
         """Return what happened, in order."""
-        decisions = self._context.records.decisions.list(MODEL)
-        return [Event(one.at, one.kind, one.reason) for one in sorted(decisions, key=lambda one: one.id)]
+        return list(story(self._context.records, MODEL))
+
+    def measured_drift(self) -> dict[int, dict[str, float]]:
+        """Return the drift of each column in each month: the largest of the month's windows."""
+        found: dict[int, dict[str, float]] = {}
+        for window in self._context.records.windows.list(MODEL, kind="drift"):
+            month = self._month_at(window.started_at)
+            for name, psi in DriftReport.from_json(window.values).psi.items():
+                found.setdefault(month, {})[name] = max(psi, found.get(month, {}).get(name, 0.0))
+        return found
+
+    def _month_at(self, moment: float) -> int:
+        return max((month for month, began in self._began.items() if began <= moment), default=2)

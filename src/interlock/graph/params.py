@@ -86,7 +86,7 @@ def checked(value: Any, annotation: Any) -> Any:
     return float(value) if annotation is float else value
 
 
-def parse(text: str, annotation: Any) -> Any:  # noqa: PLR0911 - a table of kinds, one return each
+def parse(text: str, annotation: Any) -> Any:
     """Read the text of a value as the annotated type.
 
     Text for an unannotated param is read as JSON where it is JSON, else kept.

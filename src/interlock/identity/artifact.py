@@ -103,7 +103,7 @@ class Snapshot:
         if found["format"] not in SOURCE_FORMATS:
             raise MalformedRecord("snapshot", [f"'format' is {found['format']!r}"])
         parts = tuple(Part.from_json(part) for part in found["parts"])
-        return cls(**found | {"format": cast(SourceFormat, found["format"]), "parts": parts})
+        return cls(**found | {"format": cast("SourceFormat", found["format"]), "parts": parts})
 
 
 def digest_parts(parts: Iterable[Part]) -> str:

@@ -113,8 +113,8 @@ class _Reach:
         reading = (
             found.reading(function.__code__.co_firstlineno, function.__code__.co_name) if found else None
         )
-        own = reading.digest if reading else self._value(f"{name} (compiled)", code_shape(function.__code__))
-        held = [self._held(name, value) for value in _held_values(function)]
+        own = reading.digest if reading else self._value(code_shape(function.__code__))
+        held = [self._held(value) for value in _held_values(function)]
         self._part(name, digest_json([own, held]))
         self._names(function.__globals__, reading, function.__code__)
 
@@ -214,16 +214,16 @@ class _Reach:
         elif isinstance(thing, BuiltinFunctionType) or getattr(thing, "__module__", "") == "typing":
             self._installed(getattr(thing, "__module__", "") or "")
         elif name:
-            self._part(name, self._value(name, thing))
+            self._part(name, self._value(thing))
             self.add(type(thing))
 
-    def _held(self, name: str, value: Any) -> str:
+    def _held(self, value: Any) -> str:
         if _is_code(value):
             self.add(value)
             return "code"
-        return self._value(name, value)
+        return self._value(value)
 
-    def _value(self, name: str, value: Any) -> str:
+    def _value(self, value: Any) -> str:
         """Return the digest of a value; code inside it is followed. What has no digest is seen as such."""
         try:
             return digest_value(value, naming=self._naming)

@@ -94,7 +94,7 @@ def is_digest(text: object) -> bool:
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
-def digest_hex(digest: str) -> str:
+def digest_hex(digest: object) -> str:
     """Return the 64 hexadecimal digits of a digest: safe as a file name.
 
     Raises:

@@ -41,6 +41,6 @@ def _fault(record: Mapping[str, Any], name: str, types: Types) -> str:
         return f"{name!r} is missing"
     value = record[name]
     wanted = types if isinstance(types, tuple) else (types,)
-    if isinstance(value, bool) and bool not in wanted or not isinstance(value, wanted):
+    if (isinstance(value, bool) and bool not in wanted) or not isinstance(value, wanted):
         return f"{name!r} has the type {type(value).__qualname__!r}"
     return ""

@@ -20,12 +20,12 @@ def encoder_for(cls: type) -> Encoder | None:
     return _encode_pure if issubclass(cls, PurePath) else None
 
 
-def encode_path(path: Path, walk: Walk) -> Encoding:
+def encode_path(path: Path, _walk: Walk) -> Encoding:
     """Write the content that a path leads to, links followed."""
     return b"P" + _encode_entry(path, path, ())
 
 
-def _encode_pure(path: PurePath, walk: Walk) -> Encoding:
+def _encode_pure(path: PurePath, _walk: Walk) -> Encoding:
     return b"p" + frame(type(path).__name__) + frame(str(path))
 
 

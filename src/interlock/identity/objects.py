@@ -6,11 +6,11 @@ import copyreg
 import sys
 from collections import OrderedDict
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from interlock.identity.bytecode import code_shape
 from interlock.identity.scalars import Encoding, frame
-from interlock.identity.walk import Stuck, Walk, encode_items, encode_pairs, join, type_name
+from interlock.identity.walk import Stuck, Walk, encode_items, encode_pairs, join
 
 
 def encode_object(value: Any, walk: Walk) -> Encoding:
@@ -69,24 +69,26 @@ def _encode_reduced(value: Any, walk: Walk) -> Encoding:
         given = walk.naming(value) if walk.naming is not None else None
         module = getattr(value, "__module__", None) or type(value).__module__
         return b"n+" + frame(given) if given is not None else b"n" + frame(f"{module}:{reduced}")
-    make, arguments, state, listed, mapped, setter = (*reduced, *[None] * (6 - len(reduced)))
-    pairs = encode_pairs(mapped or (), walk)
+    parts: tuple[Any, ...] = (*reduced, *[None] * (6 - len(reduced)))
+    make, arguments, state, listed, mapped, setter = parts
+    pairs = encode_pairs(() if mapped is None else mapped, walk)
     if not isinstance(value, OrderedDict):
         pairs.sort()
-    items = encode_items(listed or (), walk)
+    items = encode_items(() if listed is None else listed, walk)
     made = [walk.encode(make), walk.encode(arguments), walk.encode(setter), _encode_state(state, walk)]
     return b"O" + b"".join(made) + join(b"l", items) + join(b"d", pairs)
 
 
-def _reduce(value: Any) -> Any:
+def _reduce(value: Any) -> str | tuple[Any, ...]:
     """Ask the object how it would be pickled."""
     registered = copyreg.dispatch_table.get(type(value))
     try:
-        return registered(value) if registered is not None else value.__reduce_ex__(4)
+        reduced = value.__reduce_ex__(4) if registered is None else registered(value)
     except RecursionError:
         raise
     except Exception as error:  # the object's own code, which may fail in any way
         raise Stuck(value, f"it cannot be pickled ({error})") from error
+    return cast("str | tuple[Any, ...]", reduced)
 
 
 def _encode_state(state: Any, walk: Walk) -> Encoding:

@@ -45,7 +45,7 @@ def _int(value: int) -> Encoding:
 
 
 def _float(value: float) -> Encoding:
-    return b"f" + _pack_float(value) if value == value else _NAN
+    return _NAN if math.isnan(value) else b"f" + _pack_float(value)
 
 
 def _complex(value: complex) -> Encoding:

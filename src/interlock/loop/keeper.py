@@ -16,6 +16,7 @@ from interlock.loop.events import Tell
 from interlock.loop.occasions import Known
 from interlock.loop.outcome import (
     Desk,
+    cool,
     decline,
     fail,
     failures,
@@ -29,13 +30,21 @@ from interlock.loop.runner import Runner, Running, RunReport
 from interlock.loop.watcher import Watcher
 from interlock.records.leases import LeaseLost
 from interlock.records.model import Fence, Signal
-from interlock.stack.config import ModelConfig
+from interlock.stack.config import RetrainConfig
 
 LEASE_SECONDS = 30.0
 """How long a supervisor that says nothing keeps a model to itself."""
 
 _ABOUT_DATA = ("data", "drift", "metric")
 _ABOUT_CHAMPION = ("drift", "metric")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds leases, and for how long without a renewal. The name is one that no other supervisor has."""
+
+    name: str
+    seconds: float = LEASE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -51,39 +60,34 @@ class Keeper:
 
     Args:
         context: The project, its store and its records.
-        model: The model.
-        config: Its configuration.
+        config: When it may be retrained.
         watcher: Its triggers.
         runner: Starts its runs.
         tell: Told what happens.
-        holder: A name that no other supervisor has.
+        holder: Who we are to other supervisors.
         clock: The time, in seconds since the epoch.
-        lease_seconds: How long the lease is held without a renewal.
     """
 
     def __init__(
         self,
         context: RunContext,
-        model: str,
-        config: ModelConfig,
+        config: RetrainConfig,
         *,
         watcher: Watcher,
         runner: Runner,
         tell: Tell,
-        holder: str,
+        holder: Holder,
         clock: Callable[[], float] = time.time,
-        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
-        self.model = model
+        self.model = watcher.model
         self._records = context.records
-        self._cooldown = config.retrain.cooldown
+        self._cooldown = config.cooldown
         self._watcher = watcher
         self._runner = runner
         self._tell = tell
         self._holder = holder
         self._clock = clock
-        self._lease = f"loop/{model}"
-        self._lease_seconds = lease_seconds
+        self._lease = f"loop/{watcher.model}"
         self._epoch: int | None = None
         self._under_way: _UnderWay | None = None
 
@@ -136,11 +140,11 @@ class Keeper:
         """Renew the lease, or take it if it is free; whoever lost it ends what it has under way."""
         leases = self._records.leases
         if self._epoch is not None:
-            if leases.renew(self._lease, self._epoch, self._lease_seconds):
+            if leases.renew(self._lease, self._epoch, self._holder.seconds):
                 return True
             self._tell("trouble", "another supervisor has taken over")
             self.drop()
-        self._epoch = leases.acquire(self._lease, self._holder, self._lease_seconds)
+        self._epoch = leases.acquire(self._lease, self._holder.name, self._holder.seconds)
         if self._epoch is None:
             return False
         self._records.runs.mark_lost()
@@ -226,8 +230,7 @@ class Keeper:
         until = self._cool_at(signal, now)
         if until <= now:
             return False
-        shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
-        self._desk().decide(signal, "not retrained", f"{reason_of(signal)}: cooldown until {shown}")
+        cool(self._desk(), signal, until)
         return True
 
     def _cool_at(self, signal: Signal, now: float) -> float:

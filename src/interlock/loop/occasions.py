@@ -40,7 +40,7 @@ class Known:
         now: The time.
         since: When the model's story began: a schedule that was due before is not made up for.
         last_run: The latest run that read data; its snapshots are what the data is compared with.
-        data: The digest of each dataset as it is now; empty where that is not known (yet).
+        data: The digest of each dataset as it is now; None where that is not known (yet).
         changes: What is new in each dataset that changed, in words.
         champion: The version that answers.
         windows: The champion's windows, the newest first.
@@ -64,6 +64,11 @@ class Known:
             and self.last_run is not None
             and dict(self.data or {}) != dict(self.last_run.snapshots)
         )
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether there are datasets whose state is not known for sure at this moment."""
+        return self.last_run is not None and self.data is None
 
     @property
     def data_digest(self) -> str:
@@ -118,7 +123,7 @@ def _drift(known: Known) -> Occasion | None:
     occasion: a run would learn nothing that the last one has not.
     """
     window = _latest(known, "drift")
-    if window is None or not window.alarm:
+    if window is None or not window.alarm or known.unsettled:
         return None
     report = DriftReport.from_json(window.values)
     names = report.drifted_columns
@@ -136,7 +141,7 @@ def _drift(known: Known) -> Occasion | None:
 def _metric(trigger: MetricTrigger, known: Known) -> Occasion | None:
     """A broken bound; the same champion on the same data is one occasion, as with drift."""
     window = _latest(known, "metric")
-    if window is None:
+    if window is None or known.unsettled:
         return None
     metrics = numbers_of(window.values["metrics"])
     if not trigger.broken(metrics, window.rows):

@@ -6,6 +6,7 @@ records and not done twice: that it is this supervisor who looks is made sure by
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ ATTEMPTS = 3
 """Runs that a signal gets, when they fail, before it is given up."""
 
 _FAILED = "the run failed"
+_COOLDOWN = "cooldown until"
 _BASE_PAUSE = 60.0
 _RUNS = 200
 
@@ -103,6 +105,19 @@ def decline(desk: Desk, signal: Signal, why: str) -> None:
     """
     desk.decide(signal, "not retrained", why)
     desk.records.signals.close(signal.id, "declined", fence=desk.fence)
+
+
+def cool(desk: Desk, signal: Signal, until: float) -> None:
+    """Record, once, that a signal is not acted on yet; it stays open, and is acted on when its time comes.
+
+    Raises:
+        LeaseLost: Somebody else took over.
+    """
+    known = desk.records.decisions.list(signal.model)
+    if any(one.signal_id == signal.id and _COOLDOWN in one.reason for one in known):
+        return
+    shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
+    desk.decide(signal, "not retrained", f"{reason_of(signal)}: {_COOLDOWN} {shown}")
 
 
 def fail(desk: Desk, signal: Signal, why: str, run_id: str | None) -> None:

@@ -72,20 +72,20 @@ class Watcher:
     ) -> None:
         self._context = context
         self._records = context.records
-        self._model = model
+        self.model = model
         self._triggers = triggers
         self._clock = clock
         self._data = DataWatch(context)
 
     def begin(self) -> Signal | None:
         """Record, at the start of a supervisor, that there is no champion, unless that is under way."""
-        if self._records.models.alias(self._model, CHAMPION) is not None:
+        if self._records.models.alias(self.model, CHAMPION) is not None:
             return None
-        known = [one for one in self._records.signals.list(self._model) if one.kind == FIRST]
+        known = [one for one in self._records.signals.list(self.model) if one.kind == FIRST]
         if any(one.state in ("new", "claimed") for one in known):
             return None
         occasion = first_occasion(len(known) + 1)
-        return self._records.signals.add(self._model, occasion.kind, occasion.evidence, occasion.key)
+        return self._records.signals.add(self.model, occasion.kind, occasion.evidence, occasion.key)
 
     def look(self, *, patient: bool = True) -> Sequence[Signal]:
         """Record the occasions that are new and return their signals.
@@ -95,21 +95,21 @@ class Watcher:
         """
         known = self.known(patient=patient)
         added = [
-            self._records.signals.add(self._model, one.kind, one.evidence, one.key)
+            self._records.signals.add(self.model, one.kind, one.evidence, one.key)
             for one in due_occasions(self._triggers, known)
         ]
         return [signal for signal in added if signal is not None]
 
     def known(self, *, patient: bool = True) -> Known:
         """Return all that triggers are judged by."""
-        run = last_run(self._context, self._model)
+        run = last_run(self._context, self.model)
         snapshots = self._data.look(sorted(run.snapshots), patient=patient) if run else {}
         complete = run is not None and len(snapshots) == len(run.snapshots)
-        champion = self._records.models.alias(self._model, CHAMPION)
-        signals = self._records.signals.list(self._model)
-        versions = self._records.models.list(self._model)
+        champion = self._records.models.alias(self.model, CHAMPION)
+        signals = self._records.signals.list(self.model)
+        versions = self._records.models.list(self.model)
         born = [*(one.created_at for one in signals[-1:]), *(one.created_at for one in versions[-1:])]
-        windows = self._records.windows.list(self._model, champion.number, limit=_WINDOWS) if champion else ()
+        windows = self._records.windows.list(self.model, champion.number, limit=_WINDOWS) if champion else ()
         return Known(
             now=self._clock(),
             since=min(born, default=self._clock()),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import os
 import shutil
 import threading
 import uuid
@@ -359,6 +358,6 @@ def _lay_out(store: BlobStore, files: Mapping[str, str], workdir: Path) -> Path:
         target.write_bytes(store.get_bytes(blob))
     fresh.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):  # somebody else was faster: theirs is the same
-        os.rename(fresh, folder)
+        fresh.rename(folder)
     shutil.rmtree(fresh, ignore_errors=True)
     return folder

@@ -51,7 +51,7 @@ class Code:
     places: Mapping[str, Place]
 
 
-def collect_code(root: Path, steps: Mapping[str, Step[Any]]) -> Code:
+def collect_code(root: Path, steps: Mapping[str, Step[..., Any]]) -> Code:
     """Take the project code below `root` that the steps (by node name) need.
 
     Raises:
@@ -81,7 +81,7 @@ def collect_code(root: Path, steps: Mapping[str, Step[Any]]) -> Code:
     return Code(_read(paths), tuple(sorted(tops)), places)
 
 
-def _place(step: Step[Any], script: str) -> Place:
+def _place(step: Step[..., Any], script: str) -> Place:
     if "<" in step.qualname:  # <locals>, <lambda>
         raise NotBundleable(
             f"Step {step.name!r} is defined inside another function, where nothing can find it by name.",
@@ -101,7 +101,7 @@ def _place(step: Step[Any], script: str) -> Place:
     return Place(script if step.module == "__main__" else step.module, step.qualname)
 
 
-def _script_name(steps: Iterable[Step[Any]]) -> str:
+def _script_name(steps: Iterable[Step[..., Any]]) -> str:
     """Return the module name that the script `__main__` gets in the snapshot, "" if no step is in it."""
     mine = [step for step in steps if step.module == "__main__"]
     if not mine:
@@ -210,7 +210,7 @@ def _imported(path: Path) -> set[str]:
     return names
 
 
-def _installed(step: Step[Any]) -> bool:
+def _installed(step: Step[..., Any]) -> bool:
     module = sys.modules.get(step.module)
     file = getattr(module, "__file__", None)
     if file is None or any(part in _INSTALLED for part in Path(file).parts):

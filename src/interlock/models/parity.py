@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.errors import InterlockError
-from interlock.models.codec import AnswerSchema, Schema, decode_rows, encode_answer, encode_rows, row_count, take_rows
+from interlock.models.codec import (
+    AnswerSchema,
+    Schema,
+    decode_rows,
+    encode_answer,
+    encode_rows,
+    row_count,
+    take_rows,
+)
 
 RELATIVE_TOLERANCE = 1e-9
 """Difference, relative to the larger value, up to which two floats are the same answer. Matrix products of different
@@ -99,7 +107,9 @@ def check_parity(
     except InterlockError as error:
         return Parity(passed=False, reason=f"The recorded rows do not get through: {error.what}")
     except Exception as error:  # noqa: BLE001 - the boundary to user code: the slice raised
-        return Parity(passed=False, reason=f"The slice failed on the recorded rows: {type(error).__name__}: {error}")
+        return Parity(
+            passed=False, reason=f"The slice failed on the recorded rows: {type(error).__name__}: {error}"
+        )
 
 
 @dataclass(frozen=True)
@@ -119,16 +129,23 @@ class _Check:
         for size in (*_BATCHES, len(chosen)):
             for batch in _cut(numbers[: max(size * 4, 1)], size):
                 self._compare(f"a batch of {len(batch)}", batch, sent, expected, chosen)
-        shuffled = random.Random(_SEED).sample(numbers, len(numbers))
+        shuffled = random.Random(_SEED).sample(numbers, len(numbers))  # noqa: S311 - an order, no secret
         for batch in _cut(shuffled, _BATCHES[-1]):
             self._compare("shuffled rows", batch, sent, expected, chosen)
         times.sort()
         reason = f"{len(chosen)} recorded rows give the recorded answers, alone, in batches and shuffled."
         p50, p99 = (times[min(len(times) - 1, int(len(times) * share))] * 1000 for share in (0.5, 0.99))
-        return Parity(passed=True, reason=reason, rows=len(chosen), singles=len(singles), p50_ms=p50, p99_ms=p99)
+        return Parity(
+            passed=True, reason=reason, rows=len(chosen), singles=len(singles), p50_ms=p50, p99_ms=p99
+        )
 
     def _compare(
-        self, mode: str, batch: Sequence[int], sent: Sequence[Any], expected: Sequence[Any], chosen: Sequence[int]
+        self,
+        mode: str,
+        batch: Sequence[int],
+        sent: Sequence[Any],
+        expected: Sequence[Any],
+        chosen: Sequence[int],
     ) -> float:
         body = json.dumps([sent[row] for row in batch]).encode()
         started = time.perf_counter()
@@ -137,10 +154,14 @@ class _Check:
         seconds = time.perf_counter() - started
         got = json.loads(reply)
         if len(got) != len(batch):
-            raise _Differs(Difference(mode, chosen[batch[0]], None, f"{len(batch)} answers", f"{len(got)} answers"))
+            raise _Differs(
+                Difference(mode, chosen[batch[0]], None, f"{len(batch)} answers", f"{len(got)} answers")
+            )
         for row, one in zip(batch, got, strict=True):
             for column in _differing(expected[row], one, self.tolerance):
-                raise _Differs(Difference(mode, chosen[row], column, _part(expected[row], column), _part(one, column)))
+                raise _Differs(
+                    Difference(mode, chosen[row], column, _part(expected[row], column), _part(one, column))
+                )
         return seconds
 
 

@@ -77,7 +77,7 @@ def load_plugin(socket: str, name: str) -> Any:
         raise UnknownPlugin(socket, name, known)
     try:
         return known[name].load()
-    except Exception as error:  # noqa: BLE001 - foreign code is a boundary; its error is chained
+    except Exception as error:
         raise PluginImportFailed(socket, known[name], error) from error
 
 

@@ -29,7 +29,7 @@ _PLAIN = (type(None), bool, int, float, str, list, tuple, dict, set, frozenset)
 class PickleRefused(InterlockError):
     """A pickle was to be loaded where running code out of the store is not allowed."""
 
-    def __init__(self, type: str) -> None:  # noqa: A002 - as the artifact calls it
+    def __init__(self, type: str) -> None:
         super().__init__(
             f"The stored value of type {type!r} is a pickle; loading it would run code out of the store.",
             hint="Let the step return something that a safe format keeps, without @step(pickle=True).",

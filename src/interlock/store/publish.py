@@ -44,6 +44,7 @@ class Draft(io.RawIOBase):
         super().__init__()
         self.size = 0
         self._placed = False
+        self._fd = -1
         self._hasher = blake3(max_threads=blake3.AUTO) if hashed else None
         self._path = folder / f"{TEMPORARY}{os.getpid()}-{next(_SERIAL)}-{os.urandom(4).hex()}"
         self._fd = self._create()
@@ -94,7 +95,7 @@ class Draft(io.RawIOBase):
 
     def close(self) -> None:
         """Close the file; without `place` it is of no use to anybody."""
-        if not self.closed:
+        if not self.closed and self._fd >= 0:
             os.close(self._fd)
         super().close()
 

@@ -31,7 +31,9 @@ def was_late(flights: pd.DataFrame) -> pd.Series:
 
 @fit
 def fit_model(rows: pd.DataFrame, late: pd.Series, *, strength: float) -> Pipeline:
-    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), NAMES), (StandardScaler(), NUMBERS))
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), NAMES), (StandardScaler(), NUMBERS)
+    )
     return make_pipeline(columns, LogisticRegression(C=strength)).fit(rows, late)
 
 

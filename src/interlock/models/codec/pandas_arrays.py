@@ -63,9 +63,7 @@ def array_of(column: Column, cells: Cells) -> Any:
     """Return the cells as an array of exactly the column's dtype."""
     dtype = column.derived(pandas_dtype)
     if isinstance(dtype, np.dtype):
-        found = flat_array(column, cells, na=pd.NA)
-        # Wrapped, as pandas 3 would turn a bare array of objects that are texts into another dtype.
-        return pd.array(found, dtype=object) if dtype == object else found
+        return flat_array(column, cells, na=pd.NA)
     if isinstance(dtype, pd.CategoricalDtype):
         return pd.Categorical.from_codes(cells.values, dtype=dtype)
     if isinstance(dtype, pd.ArrowDtype):
@@ -92,6 +90,11 @@ def pandas_dtype(column: Column) -> Any:
             pd.StringDtype(storage, na_value=np.nan) if dtype.startswith("str[") else pd.StringDtype(storage)
         )
     return pd.api.types.pandas_dtype(dtype)
+
+
+def given_dtype(column: Column) -> Any:
+    """Return object where pandas has to be told: it makes another dtype of bare arrays of texts."""
+    return object if column.dtype == "object" else None
 
 
 def _column_of(values: Any, name: str, label: str | int | None) -> Column:
@@ -152,7 +155,7 @@ def _categories(column: Column) -> Any:
     if column.of is None:
         raise Unservable("it has no categories", column=column.name)
     cells = read_cells(column.of, list(column.categories), Faults())
-    return None if cells is None else pd.Index(array_of(column.of, cells))
+    return None if cells is None else pd.Index(array_of(column.of, cells), dtype=given_dtype(column.of))
 
 
 def _nothing(column: Column) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from interlock.models.codec.cells import Cells
-from interlock.models.codec.pandas_arrays import array_of, column_of, list_of
+from interlock.models.codec.pandas_arrays import array_of, column_of, given_dtype, list_of
 from interlock.models.codec.schema import Column, Schema, Unservable
 
 
@@ -46,15 +46,16 @@ def lists(value: Any, schema: Schema, *, nan_is_null: bool) -> list[list[Any]]:
 def build(schema: Schema, cells: Sequence[Cells], rows: int) -> Any:
     """Return the frame or series."""
     arrays = [array_of(column, cell) for column, cell in zip(schema.columns, cells, strict=True)]
-    index: Any = None
     levels = [(array, column) for array, column in zip(arrays, schema.columns, strict=True) if column.index]
-    if levels:
-        index = _index(levels)
+    index = _index(levels) if levels else None
+    own = list(zip(schema.columns, arrays, strict=True))[len(levels) :]
     if schema.container == "column":
-        return pd.Series(arrays[-1], index=index, name=schema.columns[-1].label, copy=False)
-    own = zip(schema.columns[len(levels) :], arrays[len(levels) :], strict=True)
-    found = {column.label: array for column, array in own}
-    return pd.DataFrame(found, index=range(rows) if not found and index is None else index, copy=False)
+        column, array = own[0]
+        return pd.Series(array, index=index, name=column.label, dtype=given_dtype(column), copy=False)
+    found = {at: _for_frame(array, column, index) for at, (column, array) in enumerate(own)}
+    frame = pd.DataFrame(found, index=pd.RangeIndex(rows) if index is None else index, copy=False)
+    frame.columns = schema.derived(_labels)
+    return frame
 
 
 def count(value: Any) -> int:
@@ -105,10 +106,20 @@ def _index_parts(index: Any) -> list[tuple[str, Any, Any, bool]]:
 
 
 def _index(levels: list[tuple[Any, Column]]) -> Any:
-    names = [column.label for _, column in levels]
     if len(levels) == 1:
-        return pd.Index(levels[0][0], name=names[0])
-    return pd.MultiIndex.from_arrays([array for array, _ in levels], names=names)
+        array, column = levels[0]
+        return pd.Index(array, name=column.label, dtype=given_dtype(column))
+    arrays = [pd.Index(array, dtype=given_dtype(column)) for array, column in levels]
+    return pd.MultiIndex.from_arrays(arrays, names=[column.label for _, column in levels])
+
+
+def _labels(schema: Schema) -> Any:
+    return pd.Index([column.label for column in schema.columns if not column.index])
+
+
+def _for_frame(array: Any, column: Column, index: Any) -> Any:
+    dtype = given_dtype(column)
+    return array if dtype is None else pd.Series(array, index=index, dtype=dtype)
 
 
 def _label(label: Any) -> str | int | None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from interlock.models.codec.cells import Cells, as_list
 from interlock.models.codec.outgoing import float_nulls, optional_floats, time_list
-from interlock.models.codec.schema import Column, Schema, Unservable
+from interlock.models.codec.schema import Column, ColumnType, Schema, Unservable
 
 _NAT = -(2**63)
+_INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"})
+_PLAIN: dict[str, tuple[ColumnType, str]] = {
+    "Boolean": ("bool", "bool"),
+    "String": ("string", ""),
+    "Date": ("date", "int64"),
+    "Categorical": ("category", ""),
+}
 
 
 def infer(value: Any, name: str) -> Schema:
@@ -55,43 +63,36 @@ def concat(values: Sequence[Any]) -> Any:
 
 def _column(series: Any, name: str, label: str) -> Column:
     dtype, nullable = series.dtype, series.null_count() > 0
-    if dtype.is_integer() or dtype == pl.Boolean:
-        kind = "bool" if dtype == pl.Boolean else "int"
-        number = "bool" if kind == "bool" else str(dtype).lower()
-        if number.endswith("128"):
-            raise Unservable(f"its type is {dtype}", column=name, hint="Use at most 64 bits.")
-        return Column(name, kind, str(dtype), nullable=nullable, label=label, number=number)  # type: ignore[arg-type]
     if dtype.is_float():
         null = float_nulls(has_nan=bool(series.is_nan().any()), has_null=nullable, column=name)
         number = str(dtype).lower()
         return Column(name, "float", str(dtype), nullable=bool(null), label=label, number=number, null=null)
-    if dtype in {pl.String, pl.Categorical}:
-        kind = "string" if dtype == pl.String else "category"
-        return Column(name, kind, kind, nullable=nullable, label=label)  # type: ignore[arg-type]
-    if isinstance(dtype, pl.Datetime | pl.Duration | pl.Date):
-        return _time_column(dtype, name, label, nullable=nullable)
+    column = replace(_plain_column(dtype, name), nullable=nullable, label=label)
+    if column.derived(_dtype) != dtype:
+        raise _unservable(dtype, name)
+    return column
+
+
+def _plain_column(dtype: Any, name: str) -> Column:
+    if dtype.is_integer() and str(dtype).lower() in _INTEGERS:
+        return Column(name, "int", str(dtype), number=str(dtype).lower())
+    if isinstance(dtype, pl.Datetime):
+        return Column(name, "timestamp", "Datetime", number="int64", unit=dtype.time_unit, tz=dtype.time_zone)
+    if isinstance(dtype, pl.Duration):
+        return Column(name, "duration", "Duration", number="int64", unit=dtype.time_unit)
     if isinstance(dtype, pl.Enum):
         categories = tuple(dtype.categories.to_list())
-        of = Column(name, "string", "string")
-        return Column(name, "category", "Enum", nullable=nullable, label=label, categories=categories, of=of)
-    raise Unservable(
-        f"its type is {dtype}", column=name, hint="Let a step turn it into numbers, text or timestamps."
-    )
+        of = Column(name, "string", "String")
+        return Column(name, "category", "Enum", categories=categories, of=of)
+    plain = _PLAIN.get(type(dtype).__name__)
+    if plain is None:
+        raise _unservable(dtype, name)
+    return Column(name, plain[0], type(dtype).__name__, number=plain[1])
 
 
-def _time_column(dtype: Any, name: str, label: str, *, nullable: bool) -> Column:
-    unit, tz = getattr(dtype, "time_unit", "") or "", getattr(dtype, "time_zone", None)
-    kind = {"Datetime": "timestamp", "Duration": "duration", "Date": "date"}[type(dtype).__name__]
-    return Column(
-        name,
-        kind,  # type: ignore[arg-type]
-        type(dtype).__name__,
-        nullable=nullable,
-        label=label,
-        number="int64",
-        unit=unit,
-        tz=tz,
-    )
+def _unservable(dtype: Any, name: str) -> Unservable:
+    hint = "Let a step turn it into numbers, text or timestamps."
+    return Unservable(f"its type is {dtype}", column=name, hint=hint)
 
 
 def _dtype(column: Column) -> Any:
@@ -99,9 +100,9 @@ def _dtype(column: Column) -> Any:
         return pl.Datetime(column.unit, column.tz)  # type: ignore[arg-type]
     if column.type == "duration":
         return pl.Duration(column.unit)  # type: ignore[arg-type]
-    if column.type == "category":
-        return pl.Enum(list(column.categories)) if column.categories else pl.Categorical()
-    return {"string": pl.String}.get(column.dtype) or getattr(pl, column.dtype)
+    if column.dtype == "Enum":
+        return pl.Enum(list(column.categories))
+    return getattr(pl, column.dtype)()
 
 
 def _series(column: Column, cells: Cells) -> Any:

@@ -34,8 +34,23 @@ class Unservable(InterlockError):
         self.column = column
 
 
+class _Memo:
+    """Keep what is made from a frozen value together with it: requests ask for it again and again."""
+
+    def derived(self, make: Callable[[Any], Derived]) -> Derived:
+        """Return `make(self)`, made once."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        kept: Derived = self._derived[make]
+        return kept
+
+    @cached_property
+    def _derived(self) -> dict[Callable[[Any], Any], Any]:
+        return {}
+
+
 @dataclass(frozen=True)
-class Column:
+class Column(_Memo):
     """One column, or the elements of a vector or matrix.
 
     Args:
@@ -67,17 +82,6 @@ class Column:
     ordered: bool = False
     of: Column | None = None
     index: bool = False
-
-    def derived(self, make: Callable[[Column], Derived]) -> Derived:
-        """Return `make(self)`, made once and kept with the column: requests ask for it again and again."""
-        if make not in self._derived:
-            self._derived[make] = make(self)
-        kept: Derived = self._derived[make]
-        return kept
-
-    @cached_property
-    def _derived(self) -> dict[Callable[[Column], Any], Any]:
-        return {}
 
     @cached_property
     def bounds(self) -> tuple[int, int] | None:
@@ -117,7 +121,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Schema:
+class Schema(_Memo):
     """The rows of a value; rows of a table are objects, of a matrix arrays, of a column values.
 
     A column of pandas whose index says something is sent as objects too: the index is data.

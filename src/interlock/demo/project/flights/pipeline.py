@@ -60,7 +60,9 @@ def features(rows: pd.DataFrame, encoder: OrdinalEncoder) -> pd.DataFrame:
 
 
 @fit(cpus=2, retries=1)
-def fit_model(features: pd.DataFrame, late: pd.Series, *, learning_rate: float) -> HistGradientBoostingClassifier:
+def fit_model(
+    features: pd.DataFrame, late: pd.Series, *, learning_rate: float
+) -> HistGradientBoostingClassifier:
     """Learn which flights are late."""
     model = HistGradientBoostingClassifier(
         max_iter=80, learning_rate=learning_rate, min_samples_leaf=60, l2_regularization=1.0, random_state=0
