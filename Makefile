@@ -38,8 +38,12 @@ clean: ## Remove what was set up and made
 	rm -rf $(VENV) interlock-demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.uv: requirements/uv.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer: make PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	@# Some distributions of Linux ship pip but not what puts it into a new environment.
+	if $(PYTHON) -c 'import ensurepip' 2>/dev/null; \
+	then $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --require-hashes -r $<; \
+	else $(PYTHON) -m venv --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes -r $<; fi
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.uv requirements/demo.txt pyproject.toml

@@ -128,7 +128,7 @@ def measure(who: str, kind: str, seconds: int) -> None:
             wrk(url, connections, 1)
             before = cpu_seconds(child.pid)
             count, rate, p99 = wrk(url, connections, seconds)
-            cost = (cpu_seconds(child.pid) - before) / count * 1000
+            cost = (cpu_seconds(child.pid) - before) / max(count, 1) * 1000
             line = f"{rate:6.0f} requests/s   p99 {p99:>9}   {cost:.2f} ms of CPU a request"
             print(f"{kind:8}  {who:16}  {connections:2} connections  {line}", flush=True)
     finally:

@@ -7,36 +7,27 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-BUILD = "hatchling\neditables\n"
-UV_VERSION = "uv==0.13.9\n"
+UV = Path(sys.executable).with_name("uv")
 
-OPTIONS = (
-    "--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate",
-    "--no-emit-index-url", "--no-emit-find-links", "--quiet",
-)  # fmt: skip
+TOOL = "uv==0.13.9"
+"""What installs everything else."""
+
+BUILD = "hatchling\neditables"
+"""What an editable install of the project needs, since it is made without build isolation."""
+
+OPTIONS = [
+    *("--universal", "--python-version", "3.11", "--generate-hashes"),
+    *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--quiet"),
+]
 
 
-def lock(name: str, extras: tuple[str, ...], more: str = "") -> None:
-    words = [sys.executable.replace("python", "uv"), "pip", "compile", *OPTIONS]
-    words += ["-o", str(HERE / f"{name}.txt"), *(word for extra in extras for word in ("--extra", extra))]
-    subprocess.run([*words, "pyproject.toml", "-"], input=more.encode(), cwd=HERE.parent, check=True)
-
-
-def lock_uv() -> None:
-    words = [
-        sys.executable.replace("python", "uv"),
-        "pip",
-        "compile",
-        *OPTIONS,
-        "-o",
-        str(HERE / "uv.txt"),
-        "-",
-    ]
-    subprocess.run(words, input=UV_VERSION.encode(), cwd=HERE.parent, check=True)
+def lock(name: str, sources: list[str], more: str = "") -> None:
+    words = [UV, "pip", "compile", *OPTIONS, "-o", HERE / f"{name}.txt", *sources, "-"]
+    subprocess.run(words, input=more.encode(), cwd=HERE.parent, check=True)
 
 
 if __name__ == "__main__":
-    lock_uv()
-    lock("core", ())
-    lock("demo", ("demo",), BUILD)
-    lock("dev", ("dev",), BUILD)
+    lock("uv", [], TOOL)
+    lock("core", ["pyproject.toml"])
+    lock("demo", ["pyproject.toml", "--extra", "demo"], BUILD)
+    lock("dev", ["pyproject.toml", "--extra", "dev"], BUILD)

@@ -20,6 +20,16 @@ class MissingExtra(InterlockError):
         self.extra = extra
 
 
+def require_all(*modules: str, extra: str) -> None:
+    """Check that the modules of an extra are there, before a room is entered that imports them freely.
+
+    Raises:
+        MissingExtra: One of them cannot be found.
+    """
+    for module in modules:
+        require(module, extra=extra)
+
+
 def require(module: str, *, extra: str) -> ModuleType:
     """Import `module` or say which extra of Interlock brings it.
 

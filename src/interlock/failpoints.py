@@ -6,7 +6,7 @@ process does with one fault. Kinds:
 
 - ``kill``: SIGKILL to this process, as a crash or the OOM killer would.
 - ``eio``, ``enospc``: the OSError of a failing or a full disk.
-- ``sleep``: five seconds, long enough for a test to look or to kill from outside.
+- ``sleep``: two seconds, long enough for a test to look or to kill from outside.
 - ``torn``: half of the bytes are written, then ``kill``. Only where bytes are written.
 """
 
@@ -37,7 +37,7 @@ _NAMES = _WRITES | {
 }
 _KINDS = frozenset({"kill", "eio", "enospc", "sleep", "torn"})
 _ERRNO = {"eio": errno.EIO, "enospc": errno.ENOSPC}
-_SLEEP_SECONDS = 5.0
+_SLEEP_SECONDS = 2.0
 _PLAN = re.compile(r"(?P<name>[a-z.]+)(:(?P<nth>[1-9][0-9]*))?=(?P<kind>[a-z]+)")
 
 

@@ -86,7 +86,9 @@ class World:
     def now(self) -> float:
         return time.time() + self.offset
 
-    def another(self, holder: str = "us", *, runner: RecordsRunner | None = None, seconds: float = 30.0) -> Keeper:
+    def another(
+        self, holder: str = "us", *, runner: RecordsRunner | None = None, seconds: float = 30.0
+    ) -> Keeper:
         """Return a keeper of the same model, as another supervisor would have it."""
         config = self.context.project.config.model[MODEL].retrain
         triggers = [parse_trigger(text) for text in config.on]
@@ -110,7 +112,9 @@ class World:
         self.parts += 1
         write_rows(self.context.project.root, self.parts, rows(seed=self.parts))
 
-    def window(self, kind: str, *, alarm: bool, version: int = 1, values: dict[str, object] | None = None) -> Window:
+    def window(
+        self, kind: str, *, alarm: bool, version: int = 1, values: dict[str, object] | None = None
+    ) -> Window:
         """Record what a monitor would have seen."""
         return self.records.windows.add(
             MODEL, version, kind, started_at=1.0, ended_at=2.0, rows=500, values=values or {}, alarm=alarm

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from loop_world import RecordsRunner, World
-from tiny_project import MODEL
+from tiny_project import MODEL, make_project
 
+from interlock.engine.context import open_context
 from interlock.loop.outcome import ACTOR
 from interlock.models.registry import promote
 from interlock.monitor.drift import ColumnDrift, DriftReport
 
 
 def drift() -> dict[str, object]:
-    return DriftReport(500, 500, (ColumnDrift("x", "number", 500, psi=0.4, drifted=True),), (), 1.0, True).to_json()
+    column = ColumnDrift("x", "number", 500, psi=0.4, drifted=True)
+    return DriftReport(500, 500, (column,), (), share=1.0, drifted=True).to_json()
 
 
 def test_a_model_without_a_champion_gets_one(world: World):
@@ -81,15 +85,38 @@ def test_drift_without_new_data_is_declined(world: World):
     assert world.decisions()[-1] == ("not retrained", expected)
 
 
-def test_drift_with_new_data_is_acted_on_once(world: World):
+def test_drift_with_new_data_is_acted_on_once(tmp_path: Path):
+    with open_context(make_project(tmp_path, on=("drift",))) as context:
+        world = World(context)
+        world.turn()
+        world.window("drift", alarm=True, values=drift())
+        world.new_data()
+        world.turn()
+        assert world.champion() == 2
+        assert world.states() == [("first", "acted"), ("drift", "acted")]
+
+
+def test_new_data_is_reason_enough_without_drift(world: World):
     world.turn()
     world.offset = 7200
     world.window("drift", alarm=True, values=drift())
     world.new_data()
     world.turn()
-    assert world.champion() == 2
-    assert world.runner.started == [1, 2]
-    assert sorted(world.states()[1:]) == [("data", "acted"), ("drift", "declined")]
+    assert world.states() == [("first", "acted"), ("data", "acted")]
+
+
+def test_drift_of_a_former_champion_is_declined(world: World):
+    world.turn()
+    evidence = {"reason": "drift in x", "version": 1}
+    world.runner.outcomes = ["passed"]
+    world.records.signals.add(MODEL, "manual", {"reason": "by hand"}, "by-hand")
+    world.records.signals.add(MODEL, "drift", evidence, "drift:1:old")
+    world.offset = 7200
+    world.turn()
+    assert world.decisions()[-1] == (
+        "not retrained",
+        "drift in x: that was about version 1, which is no longer the champion",
+    )
 
 
 def test_a_broken_metric_wakes_the_loop(world: World):
@@ -120,6 +147,16 @@ def test_a_run_that_always_fails_is_given_up(world: World):
     assert len(world.runner.started) == 3
     assert world.states() == [("first", "failed")]
     assert "attempt 3 of 3, given up" in world.decisions()[-1][1]
+
+
+def test_a_broken_pipeline_is_not_run_for_each_signal_of_a_storm(world: World):
+    world.runner.outcomes = ["failed"] * 99
+    for number in range(20):
+        world.records.signals.add(MODEL, "manual", {"reason": "storm"}, f"storm:{number}")
+    for minute in range(50):
+        world.offset = minute * 60.0
+        world.turn(1)
+    assert len(world.runner.started) <= 7  # at once, then after 1, 2, 4, 8, 16 and 32 minutes
 
 
 def test_after_giving_up_new_data_is_a_new_chance(world: World):
@@ -196,7 +233,9 @@ def test_a_successor_goes_on_where_the_dead_one_stood(world: World, after: str):
     if after in ("promotion", "decision"):
         promote(world.records, MODEL, 1, reason="tiny@1 passed its gates", actor=ACTOR)
     if after == "decision":
-        world.records.decisions.add(MODEL, 1, "promoted", "tiny@1 passed its gates", run_id="tiny/1", version=1)
+        world.records.decisions.add(
+            MODEL, 1, "promoted", "tiny@1 passed its gates", run_id="tiny/1", version=1
+        )
     other = world.another("them", runner=RecordsRunner(world.context))
     for _ in range(4):
         other.look(patient=False)

@@ -202,3 +202,9 @@ def test_threads_that_load_at_once_see_whole_modules(tmp_path: Path) -> None:
     space.close()
     assert len(answers) == 8
     assert len(set(answers)) == 1
+
+
+def test_a_module_that_stops_its_import_keeps_what_it_has_defined(tmp_path: Path) -> None:
+    body = "from interlock.models.codespace import StopImport\ndef f(): return 'kept'\nraise StopImport\nf = None\n"
+    with CodeSpace(write(tmp_path, {"m.py": body, "user.py": "from m import f\n"}), ["m", "user"]) as space:
+        assert space.load("user", "f")() == "kept"

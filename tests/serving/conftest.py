@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # serving_sample is shared by the tests, so it is a file
+
 from serving_sample import RunningEndpoint, TinyBundle, run_endpoint
 
 from interlock.stack.layout import Home
@@ -28,6 +32,9 @@ def start(home: Home) -> Iterator[Callable[..., RunningEndpoint]]:
         endpoint.stop()
 
 
-@pytest.fixture
-def endpoint(start: Callable[..., RunningEndpoint]) -> RunningEndpoint:
-    return start()
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEndpoint]:
+    """An endpoint for the tests of a file that leave it as it is."""
+    endpoint = run_endpoint(Home(tmp_path_factory.mktemp("home")).create(), TinyBundle(1))
+    yield endpoint
+    endpoint.stop()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,7 @@ class RunningEndpoint:
     """An endpoint in a thread of the test's process, and a client of it."""
 
     endpoint: Endpoint
+    home: Home
     server: Server
     url: str
     thread: threading.Thread
@@ -77,6 +79,15 @@ class RunningEndpoint:
 
     def post(self, path: str, content: bytes) -> httpx.Response:
         return self.client.post(path, content=content, headers={"Content-Type": "application/json"})
+
+    @contextmanager
+    def serving(self, bundle: TinyBundle) -> Iterator[None]:
+        """Let another version answer for a while."""
+        self.endpoint.live.swap(bundle)
+        try:
+            yield
+        finally:
+            self.endpoint.live.swap(TinyBundle(1))
 
     def stop(self) -> None:
         self.client.close()
@@ -93,4 +104,4 @@ def run_endpoint(home: Home, bundle: TinyBundle, **settings: Any) -> RunningEndp
     thread = threading.Thread(target=server.serve_until_stopped)
     thread.start()
     url = url_of(sock)
-    return RunningEndpoint(endpoint, server, url, thread, httpx.Client(base_url=url))
+    return RunningEndpoint(endpoint, home, server, url, thread, httpx.Client(base_url=url))

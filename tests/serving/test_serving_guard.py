@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -218,3 +219,37 @@ def test_a_failure_of_our_own_shows_no_traceback() -> None:
     assert reply.status_code == 500
     assert "secret" not in reply.text
     assert reply.json()["request_id"] == reply.headers["x-request-id"]
+
+
+def _stream(policy: dict[str, float], pause: float = 0.0) -> httpx.Response:
+    """Send a body in ten pieces to a guard with a changed policy."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            await asyncio.sleep(pause)
+            yield b"x" * 10
+
+    async def send() -> httpx.Response:
+        guard = _guard()
+        guard.policy = replace(guard.policy, **policy)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(guard)) as client:
+            return await client.post("http://localhost/ask", headers=JSON, content=pieces())
+
+    return asyncio.run(send())
+
+
+@pytest.mark.parametrize(("limit", "status"), [(100, 200), (99, 413)])
+def test_a_body_in_pieces_is_measured_as_a_whole(limit: int, status: int) -> None:
+    assert _stream({"max_body": limit}).status_code == status
+
+
+def test_bodies_that_are_too_large_together_are_asked_to_come_later() -> None:
+    reply = _stream({"max_pending": 50})
+
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+
+
+def test_a_body_that_does_not_arrive_is_given_up() -> None:
+    reply = _stream({"body_seconds": 0.02}, pause=0.01)
+
+    assert (reply.status_code, reply.headers["connection"]) == (408, "close")

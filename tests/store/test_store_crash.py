@@ -103,8 +103,9 @@ for n in range(100):
     try:
         store.put_bytes(bytes([n]) * 50_000)
     except StoreFull as error:
+        what = error.what
         break
-print(n > 3, error.what, list(store.verify()), store.get_bytes(kept))
+print(n > 3, what, list(store.verify()), store.get_bytes(kept))
 """
         done = run_python(code, disk / "store")
         assert done.stdout.startswith("True "), done.stderr

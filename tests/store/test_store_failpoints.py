@@ -78,7 +78,7 @@ def test_torn_is_for_writes() -> None:
         ),
         (
             "publish.rename=torn",
-            "Nothing is written at 'publish.rename' in 'publish.rename=torn'.\n  at INTERLOCK_FAILPOINT\n  Known: publish.write.",
+            "Nothing is written at 'publish.rename' in 'publish.rename=torn'.\n  at INTERLOCK_FAILPOINT\n  Did you mean 'publish.write'?",
         ),
     ],
 )

@@ -9,6 +9,7 @@ import typer
 
 from interlock.cli.console import console, print_json
 from interlock.cli.options import Json
+from interlock.extras import require_all
 
 Months = Annotated[int, typer.Option(min=2, max=12, help="How many months of the year are lived through.")]
 
@@ -26,6 +27,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """Live through a year of flights: train, gate, serve, watch, retrain, while a client keeps asking."""
+    require_all("httpx", "matplotlib", "pandas", "sklearn", "starlette", extra="demo")
     from interlock.demo.report import summary, write_report
     from interlock.demo.stage import play
 

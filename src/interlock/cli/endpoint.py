@@ -9,6 +9,7 @@ import typer
 
 from interlock.cli.console import console, print_json
 from interlock.cli.options import Json, this_context, this_project
+from interlock.extras import require_all
 
 DEFAULT_PORT = 8080
 
@@ -36,6 +37,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve a model over HTTP until stopped; a new champion takes over without a dropped request."""
+    require_all("starlette", "uvicorn", "orjson", "prometheus_client", "pyarrow", extra="serve")
     from interlock.serving.endpoint import EndpointSettings
     from interlock.serving.endpoint import serve as run_endpoint
     from interlock.serving.logs import log_to_stderr

@@ -9,6 +9,7 @@ import typer
 from interlock.cli.console import console, print_json, shown_time
 from interlock.cli.options import Json, this_project
 from interlock.errors import InterlockError
+from interlock.extras import require_all
 
 if TYPE_CHECKING:
     from interlock.loop.supervisor import Event
@@ -33,6 +34,7 @@ def up(
     json: Json = False,
 ) -> None:
     """Keep models alive: watch the data and the answers, retrain, gate, promote, and keep the endpoints up."""
+    require_all("starlette", "uvicorn", "orjson", "prometheus_client", "pyarrow", extra="serve")
     from interlock.loop.supervisor import Supervisor
 
     project = this_project()

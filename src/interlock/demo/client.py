@@ -18,7 +18,7 @@ BATCH = 200
 SINGLES = 5
 """Flights of each day that are asked about one by one."""
 
-_PAUSE = 0.05
+_PAUSE = 0.25
 """Seconds between requests while the loop is at work: the client asks on, and leaves the machine some room."""
 
 

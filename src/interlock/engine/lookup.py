@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from interlock.engine.context import RunContext
@@ -14,6 +14,14 @@ from interlock.graph.step import Step
 from interlock.identity.artifact import Artifact
 from interlock.identity.code import Fingerprint, fingerprint
 from interlock.identity.digest import digest_json
+from interlock.store.formats.containers import blobs_of
+
+
+def _blobs(outputs: Mapping[str, Artifact]) -> Iterator[str]:
+    """Yield every blob that some outputs need, those inside containers and folders among them."""
+    for artifact in outputs.values():
+        if artifact.inline is None:
+            yield from blobs_of(artifact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ class Lookup:
         entry = self._context.records.cache.entry(key.key)
         if entry is None:
             return None, "no earlier result for this code, these inputs and these params"
-        if not all(self._context.store.has(one.blob) for one in entry.outputs.values() if one.blob):
+        if not all(map(self._context.store.has, _blobs(entry.outputs))):
             return None, f"the result of {entry.run_id} is no longer in the store"
         return entry.outputs, f"same code, inputs and params as in {entry.run_id}"
 

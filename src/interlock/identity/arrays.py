@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # Large enough that the loop costs nothing, small enough that a block stays in the processor's cache.
 _BLOCK = 1 << 19
 
+# So many rows of the usual table lie in the cache together.
+_ROWS = 4096
+
 # Kinds of dtype whose items are their bytes. Not among them: objects, and numpy's variable-width
 # strings, whose items are pointers.
 _FLAT_KINDS = "biufcmMSUV"
@@ -88,9 +91,27 @@ def _blocks(array: Any) -> Iterator[Any]:
         for start in range(0, flat.size, step):
             yield flat[start : start + step]
         return
-    rows = max(1, _BLOCK * len(array) // max(1, array.size * array.dtype.itemsize))
+    # A few rows at least: where the last axis is the scattered one, they share lines of the cache.
+    rows = max(8, _BLOCK * len(array) // max(1, array.size * array.dtype.itemsize))
     for start in range(0, len(array), rows):
         yield np.ascontiguousarray(array[start : start + rows]).reshape(-1)
+
+
+def is_scattered(column: Any) -> bool:
+    """Say whether a long one-dimensional array of flat items has gaps between them."""
+    return len(column) > _ROWS and column.dtype.kind in _FLAT_KINDS and not column.flags.c_contiguous
+
+
+def pack(columns: list[Any]) -> list[Any]:
+    """Return copies without gaps, made side by side, block of rows by block of rows."""
+    import numpy as np
+
+    packed = [np.empty(len(column), column.dtype) for column in columns]
+    for start in range(0, len(columns[0]), _ROWS):
+        rows = slice(start, start + _ROWS)
+        for source, target in zip(columns, packed, strict=True):
+            target[rows] = source[rows]
+    return packed
 
 
 def _one_nan(block: Any) -> Any:

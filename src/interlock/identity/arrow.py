@@ -6,7 +6,8 @@ a validity bitmap of a column without nulls, dictionaries of their own in each c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING, Any
 
 from interlock.identity.arrays import array_buffers
@@ -54,6 +55,16 @@ def column_content(column: Any, walk: Walk) -> Encoding:
     return b"%d;" % len(column) + _content(chunks, column.type, walk)
 
 
+def text_content(column: Any) -> Encoding:
+    """Return the hash of validity and texts, the same for every way in which pyarrow keeps text."""
+    import pyarrow as pa
+
+    chunks = column.chunks if hasattr(column, "chunks") else [column]
+    if pa.types.is_string_view(column.type):
+        chunks = [chunk.cast(pa.large_string()) for chunk in chunks]
+    return hash_buffer(_validity(chunks) + _text_content(chunks))
+
+
 def _type_text(kind: Any) -> str:
     import pyarrow as pa
 
@@ -67,32 +78,43 @@ def _content(chunks: Sequence[Any], kind: Any, walk: Walk) -> Encoding:
     """Return the hash of the values of one column, by the family of its type."""
     import pyarrow as pa
 
-    is_a = pa.types
-    if isinstance(kind, pa.BaseExtensionType):
-        return _content([chunk.storage for chunk in chunks], kind.storage_type, walk)
-    if is_a.is_dictionary(kind):
-        return _content([chunk.dictionary_decode() for chunk in chunks], kind.value_type, walk)
-    if is_a.is_run_end_encoded(kind):
-        return _content([_decoded_runs(chunk) for chunk in chunks], kind.value_type, walk)
-    if is_a.is_string_view(kind) or is_a.is_binary_view(kind):
-        large = pa.large_string() if is_a.is_string_view(kind) else pa.large_binary()
-        return _content([chunk.cast(large) for chunk in chunks], large, walk)
+    other = _simpler(kind)
+    if other is not None:
+        simpler, convert = other
+        return _content([convert(chunk) for chunk in chunks], simpler, walk)
     validity = _validity(chunks)
-    if is_a.is_null(kind):
+    if pa.types.is_null(kind):
         return validity
-    if is_a.is_struct(kind):
+    if pa.types.is_struct(kind):
         return hash_buffer(validity + _struct_content(chunks, kind, walk))
-    if is_a.is_nested(kind):
+    if pa.types.is_nested(kind):
         return hash_buffer(validity + _nested_content(chunks, kind, walk))
     if _has_offsets(kind):
         return hash_buffer(validity + _text_content(chunks))
     return hash_buffer(validity + hash_buffers(_fixed_buffers(chunks, kind)))
 
 
-def _decoded_runs(chunk: Any) -> Any:
+def _simpler(kind: Any) -> tuple[Any, Callable[[Any], Any]] | None:
+    """Return the type that a type is only another way of keeping, and how to get there."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.run_end_decode(chunk)
+    is_a = pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return kind.storage_type, attrgetter("storage")
+    if is_a.is_dictionary(kind):
+        return kind.value_type, methodcaller("dictionary_decode")
+    if is_a.is_run_end_encoded(kind):
+        return kind.value_type, pc.run_end_decode
+    target = None
+    if is_a.is_map(kind):
+        # A map is a list of pairs; most of pyarrow's functions know lists only.
+        target = pa.list_(pa.struct([kind.key_field, kind.item_field]))
+    elif is_a.is_string_view(kind):
+        target = pa.large_string()
+    elif is_a.is_binary_view(kind):
+        target = pa.large_binary()
+    return None if target is None else (target, methodcaller("cast", target))
 
 
 def _has_offsets(kind: Any) -> bool:
@@ -204,7 +226,7 @@ def _struct_content(chunks: Sequence[Any], kind: Any, walk: Walk) -> Encoding:
 
 
 def _nested_content(chunks: Sequence[Any], kind: Any, walk: Walk) -> Encoding:
-    """Write lists and maps by their lengths and their items; unions item by item."""
+    """Write lists by their lengths and their items; unions item by item."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -78,9 +78,9 @@ def digest_value(value: Any, *, naming: Naming | None = None) -> str:
     Args:
         value: Anything made of plain Python values, paths of files and folders, numpy, scipy,
             pandas, polars and pyarrow data, and objects that can be pickled.
-        naming: How functions and classes inside the value are named. Left out, importable ones
-            enter by their qualified name, so a changed body does not change the digest; the
-            engine may pass one that names project code by its fingerprint.
+        naming: Names the functions, classes and paths inside the value. Left out, or where it
+            answers None, importable functions and classes enter by their qualified name, so a
+            changed body does not change the digest, and paths by the content they lead to.
 
     Raises:
         Undigestible: Something inside has no content that can be read, such as an open file, a

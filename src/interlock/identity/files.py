@@ -20,8 +20,11 @@ def encoder_for(cls: type) -> Encoder | None:
     return _encode_pure if issubclass(cls, PurePath) else None
 
 
-def encode_path(path: Path, _walk: Walk) -> Encoding:
-    """Write the content that a path leads to, links followed."""
+def encode_path(path: Path, walk: Walk) -> Encoding:
+    """Write the content that a path leads to, links followed, unless the caller has a name for it."""
+    given = walk.naming(path) if walk.naming is not None else None
+    if given is not None:
+        return b"P+" + frame(given)
     return b"P" + _encode_entry(path, path, ())
 
 

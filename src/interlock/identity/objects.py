@@ -11,6 +11,7 @@ from typing import Any, cast
 from interlock.identity.bytecode import code_shape
 from interlock.identity.scalars import Encoding, frame
 from interlock.identity.walk import Stuck, Walk, encode_items, encode_pairs, join
+from interlock.identity.wrappers import content_of
 
 
 def encode_object(value: Any, walk: Walk) -> Encoding:
@@ -50,17 +51,9 @@ def _is_importable(function: FunctionType) -> bool:
 
 
 def _encode_function(function: FunctionType, walk: Walk) -> Encoding:
-    cells = [_content(cell) for cell in function.__closure__ or ()]
+    cells = [content_of(cell) for cell in function.__closure__ or ()]
     parts = (code_shape(function.__code__), function.__defaults__, function.__kwdefaults__, cells)
     return join(b"", encode_items(parts, walk))
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        # The variable of the enclosing function has not been set.
-        return NotImplemented
 
 
 def _encode_reduced(value: Any, walk: Walk) -> Encoding:

@@ -1,151 +1,168 @@
-"""Source files as syntax trees: the definitions in them, without docstrings, comments and positions."""
+"""The syntax tree of a module's file: its functions and classes as text without form.
+
+The text has no positions, comments, docstrings or decorators of functions; the last are seen in
+what they made of the function. A source is trusted only where it compiles to the very code that
+runs: a file that was edited after its import says nothing about the function in memory.
+"""
 
 from __future__ import annotations
 
 import ast
 import functools
 import linecache
+import os
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
-from blake3 import blake3
+from interlock.identity.digest import digest_bytes
 
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a definition says: a digest of its syntax, and the names that it reads.
-
-    Attributes:
-        digest: Over the syntax tree.
-        chains: Dotted names that it reads, such as `("np", "linalg", "norm")`; a local name among them does
-            no harm, as only names of the module are looked up.
-        imports: Modules and names that it imports itself, as (level, module, name); name is "" for `import x`.
-    """
-
-    digest: str
-    chains: frozenset[tuple[str, ...]]
-    imports: frozenset[tuple[int, str, str]]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Place = tuple[str, int]
+"""Qualified name and first line."""
 
 
-@dataclass
-class SourceFile:
-    """A parsed file and its definitions by the line on which they start."""
+class Source:
+    """One parsed file."""
 
-    tree: ast.Module
-    by_line: dict[int, list[Definition]]
-    _readings: dict[tuple[int, str], Reading | None] = field(default_factory=dict)
+    def __init__(self, tree: ast.Module, code: CodeType) -> None:
+        self.tree = tree
+        self._nodes: dict[Place, list[Function | ast.Lambda]] = defaultdict(list)
+        self._classes: dict[str, list[ast.ClassDef]] = defaultdict(list)
+        self._codes: dict[Place, list[CodeType]] = defaultdict(list)
+        self._digests: dict[Place | str, str] = {}
+        for inner in _codes(code):
+            self._codes[inner.co_qualname, inner.co_firstlineno].append(inner)
+        self._index(tree, "")
+        _drop_docstrings(tree)
 
-    def reading(self, line: int, name: str) -> Reading | None:
-        """Return what the definition of that name on that line says; None when there is none."""
-        key = (line, name)
-        if key not in self._readings:
-            found = [node for node in self.by_line.get(line, []) if _name(node) == name]
-            self._readings[key] = read(found) if found else None
-        return self._readings[key]
+    def function_digest(self, code: CodeType) -> str | None:
+        """Return the digest of the function that was compiled to `code`, or None if it is not here."""
+        place = (code.co_qualname, code.co_firstlineno)
+        nodes = self._nodes.get(place, [])
+        if len(nodes) != 1 or code not in self._codes[place]:
+            return None
+        if place not in self._digests:
+            self._digests[place] = _digest(_bare(nodes[0]))
+        return self._digests[place]
+
+    def class_digest(self, qualname: str) -> str | None:
+        """Return the digest of a class without the bodies of its methods, or None if it is not here."""
+        if qualname not in self._classes:
+            return None
+        if qualname not in self._digests:
+            self._digests[qualname] = _digest(*map(_skeleton, self._classes[qualname]))
+        return self._digests[qualname]
+
+    def classes(self, qualname: str) -> list[ast.ClassDef]:
+        """Return the definitions of a class; more than one where an `if` decides."""
+        return [_skeleton(node) for node in self._classes.get(qualname, [])]
+
+    @functools.cached_property
+    def module_digest(self) -> str:
+        """Digest of the whole file, the order of its statements included."""
+        return _digest(self.tree)
+
+    def _index(self, node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                name = prefix + child.name
+                inside = f"{name}." if isinstance(child, ast.ClassDef) else f"{name}.<locals>."
+                if isinstance(child, ast.ClassDef):
+                    self._classes[name].append(child)
+                else:
+                    line = min([child.lineno, *(one.lineno for one in child.decorator_list)])
+                    self._nodes[name, line].append(child)
+                self._index(child, inside)
+            elif isinstance(child, ast.Lambda):
+                self._nodes[f"{prefix}<lambda>", child.lineno].append(child)
+                self._index(child, f"{prefix}<lambda>.<locals>.")
+            else:
+                self._index(child, prefix)
 
 
-def source_file(path: str) -> SourceFile | None:
-    """Parse a file, once for each state of it; None when there is no source that can be parsed."""
+def source_of(file: str) -> Source | None:
+    """Return the parsed file or notebook cell, or None where there is none to be read or it is no Python."""
     try:
-        stat = Path(path).stat()
+        stat = os.stat(file)  # noqa: PTH116 - once for every function: a Path costs more than the call
+    except (OSError, ValueError):
+        # What a notebook runs is no file; it leaves its text where tracebacks find it.
+        text = "".join(linecache.getlines(file))
+        return _parse_text(text, file) if text else None
+    return _parse(file, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=512)
+def _parse(file: str, _mtime_ns: int, _size: int) -> Source | None:
+    """Parse a file; one with another time or size is another file."""
+    try:
+        return _parsed(Path(file).read_bytes(), file)
     except OSError:
-        return _parse_lines(path)
-    return _parse_file(path, stat.st_mtime_ns, stat.st_size)
-
-
-@functools.lru_cache(maxsize=4096)
-def _parse_file(path: str, _mtime_ns: int, _size: int) -> SourceFile | None:
-    try:
-        return _indexed(Path(path).read_bytes())
-    except (OSError, SyntaxError, ValueError):
         return None
 
 
-def _parse_lines(path: str) -> SourceFile | None:
-    """Parse what a notebook or a shell has put into the cache of lines."""
-    text = "".join(linecache.getlines(path))
+@functools.lru_cache(maxsize=128)
+def _parse_text(text: str, file: str) -> Source | None:
+    return _parsed(text, file)
+
+
+def _parsed(text: str | bytes, file: str) -> Source | None:
     try:
-        return _indexed(text.encode()) if text else None
+        tree = ast.parse(text)
+        return Source(tree, compile(tree, file, "exec", dont_inherit=True))
     except (SyntaxError, ValueError):
         return None
 
 
-def _indexed(text: bytes) -> SourceFile:
-    tree = ast.parse(text)
-    by_line: dict[int, list[Definition]] = {}
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            yield const
+            yield from _codes(const)
+
+
+def _digest(*nodes: ast.AST) -> str:
+    return digest_bytes(
+        "\n".join(ast.dump(node, annotate_fields=False) for node in nodes).encode("utf-8", "replace")
+    )
+
+
+def _drop_docstrings(tree: ast.Module) -> None:
     for node in ast.walk(tree):
-        if isinstance(node, Definition):
-            first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
-            by_line.setdefault(first, []).append(node)
-        _drop_docstring(node)
-    return SourceFile(tree, by_line)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0].value if node.body and isinstance(node.body[0], ast.Expr) else None
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                del node.body[0]
 
 
-def _drop_docstring(node: ast.AST) -> None:
-    body = getattr(node, "body", None)
-    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or not body:
-        return
-    first = body[0]
-    if (
-        isinstance(first, ast.Expr)
-        and isinstance(first.value, ast.Constant)
-        and isinstance(first.value.value, str)
-    ):
-        node.body = body[1:] or [ast.Pass()]
+def _with(node: Any, **changed: Any) -> Any:
+    """Return a shallow copy of a node with other fields."""
+    return type(node)(**{name: getattr(node, name, None) for name in node._fields} | changed)
 
 
-def _name(node: Definition) -> str:
-    return "<lambda>" if isinstance(node, ast.Lambda) else node.name
+def _bare(node: Function | ast.Lambda) -> ast.AST:
+    if isinstance(node, ast.Lambda):
+        return node
+    bare: ast.AST = _with(node, decorator_list=[])
+    return bare
 
 
-def read(nodes: list[Definition] | list[ast.Module]) -> Reading:
-    """Return what some definitions say. Their own decorators are left out: what these made is what was called."""
-    hasher = blake3()
-    chains: set[tuple[str, ...]] = set()
-    imports: set[tuple[int, str, str]] = set()
-    for node in nodes:
-        for part in _parts(node):
-            hasher.update(ast.dump(part).encode())
-            chains.update(_chains(part))
-            imports.update(_imports(part))
-    return Reading(hasher.hexdigest(), frozenset(chains), frozenset(imports))
+def _skeleton(node: ast.ClassDef) -> ast.ClassDef:
+    """Return the class with its own statements in order, then the heads of its methods by name.
 
-
-def _parts(node: ast.AST) -> Iterator[ast.AST]:
-    for name, value in ast.iter_fields(node):
-        if name == "decorator_list" or (name == "name" and isinstance(value, str)):
-            continue
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, ast.AST):
-                yield one
-
-
-def _chains(tree: ast.AST) -> Iterator[tuple[str, ...]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            yield (node.id,)
-        elif isinstance(node, ast.Attribute):
-            chain = _dotted(node)
-            if chain:
-                yield chain
-
-
-def _dotted(node: ast.expr) -> tuple[str, ...]:
-    names: list[str] = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-    return (node.id, *reversed(names)) if isinstance(node, ast.Name) else ()
-
-
-def _imports(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield 0, alias.name, ""
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                yield node.level, node.module or "", alias.name
+    The bodies of methods and the classes inside are parts of their own.
+    """
+    own: list[ast.stmt] = []
+    heads: list[ast.stmt] = []
+    for statement in node.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            heads.append(_with(statement, body=[]))
+        elif isinstance(statement, ast.ClassDef):
+            heads.append(ast.Expr(ast.Name(statement.name, ast.Store())))
+        else:
+            own.append(statement)
+    heads.sort(key=lambda head: ast.dump(head, annotate_fields=False))
+    skeleton: ast.ClassDef = _with(node, body=own + heads)
+    return skeleton

@@ -19,7 +19,7 @@ from interlock.errors import InterlockError
 from interlock.identity.scalars import SCALARS, Encoding, collapse, frame
 
 Naming = Callable[[Any], str | None]
-"""Names a function or a class for a digest; None leaves it to its qualified name."""
+"""Names a function, a class or a path for a digest; None leaves it to its own name or content."""
 
 Encoder = Callable[[Any, "Walk"], Encoding]
 
@@ -27,7 +27,7 @@ Encoder = Callable[[Any, "Walk"], Encoding]
 _SCHEME = b"interlock value 1\0"
 
 # A value in which cycles cross each other this often would take for ever.
-_MOST_OPEN = 200_000
+_MOST_AGAIN = 50_000
 
 # Libraries whose data has a logical content of its own. The adapter is imported when such a value
 # turns up; the library itself is loaded by then.
@@ -37,7 +37,7 @@ _ADAPTERS = {
     "scipy": "interlock.identity.arrays",
     "torch": "interlock.identity.tensors",
     "pandas": "interlock.identity.frames",
-    "polars": "interlock.identity.frames",
+    "polars": "interlock.identity.polars_frames",
     "pyarrow": "interlock.identity.arrow",
 }
 
@@ -81,7 +81,8 @@ class Walk:
         self._encoders: dict[type, Encoder] = {}
         self._nodes = 0
         self._lowest = sys.maxsize
-        self._reopened = 0
+        self._loose: set[int] = set()
+        self._again = 0
 
     def encode_top(self, value: Any) -> Encoding:
         """Write the whole value.
@@ -119,9 +120,10 @@ class Walk:
         encoding = collapse(self._encoder(type(value))(value, self))
         del self._open[id(value)]
         if self._lowest < level:
-            # Its writing depends on what is around it: it may be reached again from elsewhere.
-            self._reopened += 1
-            if self._reopened > _MOST_OPEN:
+            # Its writing depends on what is around it: reached from elsewhere, it is written anew.
+            self._again += id(value) in self._loose
+            self._loose.add(id(value))
+            if self._again > _MOST_AGAIN:
                 raise Stuck(value, "its references cross each other too often")
         else:
             self._lowest = sys.maxsize

@@ -19,7 +19,6 @@ from interlock.loop.outcome import (
     cool,
     decline,
     fail,
-    failures,
     reason_of,
     retry_at,
     runs_of,
@@ -90,6 +89,8 @@ class Keeper:
         self._lease = f"loop/{watcher.model}"
         self._epoch: int | None = None
         self._under_way: _UnderWay | None = None
+        self._awaiting = False
+        self._cooled: set[int] = set()  # whose waiting is recorded: the records are not asked each time
 
     @property
     def holding(self) -> bool:
@@ -98,8 +99,8 @@ class Keeper:
 
     @property
     def busy(self) -> bool:
-        """Whether a run is under way."""
-        return self._under_way is not None
+        """Whether a run is under way, ours or one that a former supervisor left."""
+        return self._under_way is not None or self._awaiting
 
     def look(self, *, patient: bool = True) -> None:
         """Do what is due.
@@ -125,6 +126,7 @@ class Keeper:
     def drop(self) -> None:
         """End the run under way and forget the lease, which is somebody else's."""
         self._epoch = None
+        self._awaiting = False
         if self._under_way is not None:
             self._under_way.running.stop()
             self._under_way = None
@@ -176,26 +178,31 @@ class Keeper:
 
     def _take_up(self, *, patient: bool) -> None:
         """Act on the oldest signal that may be acted on now."""
-        for signal in self._records.signals.pending(self.model):
-            if self._act(signal, patient=patient):
-                return
+        self._awaiting = False
+        pending = self._records.signals.pending(self.model)
+        if not pending:
+            return
+        known = self._watcher.known(patient=patient)
+        made = {one.signal_id: one for one in self._records.models.list(self.model)}
+        running = self._running()
+        retry = retry_at(self._records, self.model)
+        for signal in pending:
+            if signal.id in made:
+                settle(self._desk(), signal, made[signal.id])
+            elif signal.id in running:
+                self._awaiting = True  # a former supervisor's run that has not ended yet: ours to judge
+            elif needless := _needless(signal, known):
+                decline(self._desk(), signal, needless)
+            elif self._must_wait(signal, retry) or not self._start(signal):
+                continue
+            return
 
-    def _act(self, signal: Signal, *, patient: bool) -> bool:
-        """Act on a signal; False when it has to wait, so that the next one is asked."""
-        version = version_of(self._records, signal)
-        if version is not None:
-            settle(self._desk(), signal, version)
-            return True
-        if any(run.status == "running" for run in runs_of(self._records, signal)):
-            self._records.runs.mark_lost()
-            return True  # a former supervisor's run that has not ended yet: its version will be ours to judge
-        needless = self._needless(signal, self._watcher.known(patient=patient))
-        if needless:
-            decline(self._desk(), signal, needless)
-            return True
-        if self._must_wait(signal):
-            return False
-        return self._start(signal)
+    def _running(self) -> set[int | None]:
+        """Return the signals whose run lives; a run whose process is dead is marked as lost on the way."""
+        if not self._records.runs.list(self.model, "running"):
+            return set()
+        self._records.runs.mark_lost()
+        return {run.signal_id for run in self._records.runs.list(self.model, "running")}
 
     def _start(self, signal: Signal) -> bool:
         fence = Fence(self._lease, self._epoch or 0)
@@ -206,31 +213,17 @@ class Keeper:
         self._tell("run", f"runs, because: {reason_of(signal)}")
         return True
 
-    def _needless(self, signal: Signal, known: Known) -> str:
-        """Return why a run could tell nothing new; empty when it could, or nobody knows."""
-        run = known.last_run
-        about = signal.evidence.get("version")
-        if signal.kind in _ABOUT_CHAMPION and about != known.champion:
-            return f"{reason_of(signal)}: that was about version {about}, which is no longer the champion"
-        if (
-            signal.kind in _ABOUT_DATA
-            and known.data
-            and run
-            and run.status == "succeeded"
-            and not known.data_changed
-        ):
-            return f"{reason_of(signal)}: run {run.id} has read all the data that there is"
-        return ""
-
-    def _must_wait(self, signal: Signal) -> bool:
+    def _must_wait(self, signal: Signal, retry: float) -> bool:
         """Tell whether a signal has to wait, and record why the first time."""
         now = self._clock()
-        if failures(self._records, signal) and _before(now, retry_at(self._records, signal), signal):
-            return True
+        if signal.created_at <= now < retry:
+            return True  # said when the run failed; a clock set back behind the signal holds nothing up
         until = self._cool_at(signal, now)
         if until <= now:
             return False
-        cool(self._desk(), signal, until)
+        if signal.id not in self._cooled:
+            cool(self._desk(), signal, until)
+            self._cooled.add(signal.id)
         return True
 
     def _cool_at(self, signal: Signal, now: float) -> float:
@@ -243,6 +236,13 @@ class Keeper:
         return now if last > now else last + self._cooldown
 
 
-def _before(now: float, at: float, signal: Signal) -> bool:
-    """Tell whether a time is still to come; a clock set back behind the signal itself makes nothing wait."""
-    return signal.created_at <= now < at
+def _needless(signal: Signal, known: Known) -> str:
+    """Return why a run could tell nothing new; empty when it could, or nobody knows."""
+    run = known.last_run
+    about = signal.evidence.get("version")
+    if signal.kind in _ABOUT_CHAMPION and about != known.champion:
+        return f"{reason_of(signal)}: that was about version {about}, which is no longer the champion"
+    seen = known.data is not None and run is not None and run.status == "succeeded" and not known.data_changed
+    if signal.kind in _ABOUT_DATA and seen and run is not None:
+        return f"{reason_of(signal)}: run {run.id} has read all the data that there is"
+    return ""

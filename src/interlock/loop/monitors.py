@@ -14,9 +14,6 @@ from interlock.loop.children import Child, Ended
 from interlock.loop.events import Tell
 from interlock.store.sources import NoData, take_snapshot
 
-LOOK_EVERY = 5.0
-"""Seconds between two looks."""
-
 _TIMEOUT = 600.0
 
 
@@ -37,7 +34,7 @@ class Monitors:
         model: str,
         tell: Tell,
         *,
-        every: float = LOOK_EVERY,
+        every: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._context = context

@@ -77,8 +77,15 @@ class Known:
 
 
 def due_occasions(triggers: Iterable[Trigger], known: Known) -> Iterator[Occasion]:
-    """Give the occasions that are there now, recorded already or not."""
+    """Give the occasions that are there now, recorded already or not.
+
+    Where new data wakes the loop, it is reason enough: that the champion drifts or fails as well adds nothing.
+    """
+    triggers = tuple(triggers)
+    fresh = known.data_changed and any(isinstance(trigger, DataTrigger) for trigger in triggers)
     for trigger in triggers:
+        if fresh and isinstance(trigger, DriftTrigger | MetricTrigger):
+            continue
         found = _due(trigger, known)
         if found is not None:
             yield found

@@ -6,13 +6,14 @@ records and not done twice: that it is this supervisor who looks is made sure by
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from interlock.loop.events import Tell
 from interlock.models.registry import CHAMPION, promote
-from interlock.records.model import DecisionKind, Fence, ModelVersion, RunRecord, Signal
+from interlock.records.model import Decision, DecisionKind, Fence, ModelVersion, RunRecord, Signal
 from interlock.records.records import Records
 
 ACTOR = "interlock up"
@@ -20,6 +21,9 @@ ACTOR = "interlock up"
 
 ATTEMPTS = 3
 """Runs that a signal gets, when they fail, before it is given up."""
+
+MAX_PAUSE = 3600.0
+"""Seconds that a pipeline which fails again and again is left alone at most."""
 
 _FAILED = "the run failed"
 _COOLDOWN = "cooldown until"
@@ -128,7 +132,8 @@ def fail(desk: Desk, signal: Signal, why: str, run_id: str | None) -> None:
     """
     attempt = failures(desk.records, signal) + 1
     given_up = attempt >= ATTEMPTS
-    then = "given up" if given_up else f"next try in {pause_after(attempt):g} s"
+    in_a_row = len(_failures_in_a_row(desk.records, signal.model)) + 1
+    then = "given up" if given_up else f"next try in {pause_after(in_a_row):g} s"
     text = f"{_FAILED} (attempt {attempt} of {ATTEMPTS}, {then}): {why}"
     desk.decide(signal, "not retrained", text, run_id=run_id)
     if given_up:
@@ -137,18 +142,21 @@ def fail(desk: Desk, signal: Signal, why: str, run_id: str | None) -> None:
 
 def failures(records: Records, signal: Signal) -> int:
     """Return how many runs of a signal failed."""
-    return len(_failed(records, signal))
+    return sum(one.signal_id == signal.id and _failed(one) for one in records.decisions.list(signal.model))
 
 
-def retry_at(records: Records, signal: Signal) -> float:
-    """Return when a signal whose run failed may be tried again; 0 when none failed."""
-    failed = _failed(records, signal)
-    return max(failed) + pause_after(len(failed)) if failed else 0.0
+def retry_at(records: Records, model: str) -> float:
+    """Return when a model may be run again after failures, whatever the signal; 0 when its last run succeeded.
+
+    A pipeline that is broken is broken for each signal: a storm of them must not run it in turn.
+    """
+    failed = _failures_in_a_row(records, model)
+    return failed[0].at + pause_after(len(failed)) if failed else 0.0
 
 
 def pause_after(attempt: int) -> float:
-    """Return the seconds between a failed attempt and the next."""
-    return _BASE_PAUSE * 2.0 ** (attempt - 1)
+    """Return the seconds between a number of failures in a row and the next attempt."""
+    return min(MAX_PAUSE, _BASE_PAUSE * 2.0 ** min(attempt - 1, 20))
 
 
 def reason_of(signal: Signal) -> str:
@@ -156,9 +164,14 @@ def reason_of(signal: Signal) -> str:
     return str(signal.evidence.get("reason", signal.kind))
 
 
-def _failed(records: Records, signal: Signal) -> Sequence[float]:
-    known = records.decisions.list(signal.model)
-    return [one.at for one in known if one.signal_id == signal.id and one.reason.startswith(_FAILED)]
+def _failures_in_a_row(records: Records, model: str) -> Sequence[Decision]:
+    """Return the failed runs since the last one that made a version, the newest first."""
+    since = itertools.takewhile(lambda one: one.kind != "retrained", records.decisions.list(model))
+    return [one for one in since if _failed(one)]
+
+
+def _failed(decision: Decision) -> bool:
+    return decision.reason.startswith(_FAILED)
 
 
 def _was_champion(records: Records, version: ModelVersion) -> bool:

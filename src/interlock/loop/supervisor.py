@@ -190,7 +190,7 @@ class Supervisor:
         )
         home = context.project.home
         endpoint = EndpointKeeper(home, name, config.deploy, context.records.deployments, tell)
-        return _Kept(keeper, Monitors(context, name, tell), endpoint, tell)
+        return _Kept(keeper, Monitors(context, name, tell, every=config.drift.every), endpoint, tell)
 
     def _close(self) -> None:
         """End what was started: first the runs, so that nothing new goes live, then the endpoints."""

@@ -13,8 +13,12 @@ from interlock.engine.run import RunOptions, refuse_run, run_graph
 from interlock.errors import InterlockError
 from interlock.graph.leakage import LeakReport, find_leaks
 from interlock.graph.slices import check_deployable
-from interlock.models.bundle import LoadedBundle, load_bundle, make_bundle
-from interlock.models.codec import row_count
+from interlock.models.bundle import LoadedBundle, load_bundle
+from interlock.models.bundle_code import NotBundleable
+from interlock.models.bundle_make import make_bundle
+from interlock.models.bundle_manifest import BundleError
+from interlock.models.codec import Unservable, row_count
+from interlock.models.codespace import PREFIX, CodeSpaceError, StopImport
 from interlock.models.compare import Comparison, compare
 from interlock.models.gates import Evidence, Gate, Verdict, parse_gate
 from interlock.models.parity import Parity, check_parity
@@ -38,6 +42,15 @@ class LeakageRefused(InterlockError):
         )
         self.report = report
         self.run_id = run_id
+
+
+class NoVersion(InterlockError):
+    """A run succeeded, and no model version can be made of it; the run stands, as `run`."""
+
+    def __init__(self, run: Run, cause: InterlockError) -> None:
+        what = f"Run {run.id} succeeded, but no model version can be made of it: {cause.what}"
+        super().__init__(what, where=cause.where, hint=cause.hint)
+        self.run = run
 
 
 @dataclass(frozen=True)
@@ -80,8 +93,11 @@ def build(
     Raises:
         GateSyntaxError: A gate of the configuration cannot be read; nothing runs.
         LeakageRefused: The pipeline leaks and nobody waived it; recorded as a refused run.
-        InterlockError: The run cannot begin, or its result cannot be bundled.
+        NoVersion: The run succeeded, and its result cannot be bundled.
+        InterlockError: The run cannot begin.
     """
+    if target.pipeline.module.startswith(PREFIX):  # a bundled script that runs its pipeline when imported
+        raise StopImport
     gates = [
         parse_gate(text) for text in (DEFAULT_GATES if target.config.gates is None else target.config.gates)
     ]
@@ -106,8 +122,11 @@ def _register(
     gates: Sequence[Gate],
     signal_id: int | None,
 ) -> Build:
-    digest = make_bundle(context, run, target.model, context.records.runs.get(run.id).environment)
-    challenger = load_bundle(context.store, digest, workdir=context.project.home.tmp)
+    try:
+        digest = make_bundle(context, run, target.model, context.records.runs.get(run.id).environment)
+        challenger = load_bundle(context.store, digest, workdir=context.project.home.tmp)
+    except (BundleError, NotBundleable, CodeSpaceError, Unservable) as error:
+        raise NoVersion(run, error) from error
     try:
         given, answer = challenger.reference_given(), challenger.reference_answer()
         parity = check_parity(
@@ -124,7 +143,7 @@ def _register(
         parity=parity,
         leakage=leaks,
     )
-    verdicts = [_with_cause(gate.judge(evidence), comparison) for gate in gates]
+    verdicts = [*_empty(evidence), *(_with_cause(gate.judge(evidence), comparison) for gate in gates)]
     passed = all(verdict.passed for verdict in verdicts)
     version = context.records.models.add_version(
         target.model,
@@ -138,6 +157,13 @@ def _register(
     if passed:
         challenge(context.records, version)
     return Build(replace(run, model=version.number), version, verdicts, comparison, parity, leaks)
+
+
+def _empty(evidence: Evidence) -> list[Verdict]:
+    """Return the verdict on a holdout without rows, whatever gates there are: nothing was judged on it."""
+    if evidence.rows:
+        return []
+    return [Verdict("rows > 0", passed=False, numbers={"rows": 0}, reason="The holdout has no rows.")]
 
 
 def _against_champion(context: RunContext, challenger: LoadedBundle, given: Any) -> Comparison | None:

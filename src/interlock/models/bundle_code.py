@@ -34,6 +34,10 @@ class NotBundleable(InterlockError):
     """A step's code cannot be carried to another place."""
 
 
+class TypedIn(NotBundleable):
+    """A step was typed into a prompt or a notebook: there is no file of it."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a step is found inside a code snapshot (or, for an installed step, in the environment)."""
@@ -55,6 +59,7 @@ def collect_code(root: Path, steps: Mapping[str, Step[..., Any]]) -> Code:
     """Take the project code below `root` that the steps (by node name) need.
 
     Raises:
+        TypedIn: A step has no file.
         NotBundleable: A step cannot be found by name, lies outside of the project and of what is
             installed, or the code is larger than `CODE_LIMIT`.
     """
@@ -111,7 +116,7 @@ def _script_name(steps: Iterable[Step[..., Any]]) -> str:
     typed_in = [step for step in mine if step.location.startswith("<")]
     if typed_in or not file or not Path(file).is_file():
         step = (typed_in or mine)[0]
-        raise NotBundleable(
+        raise TypedIn(
             f"Step {step.name!r} was typed into a prompt or a notebook; a server cannot import it.",
             where=step.location,
             hint="Move the steps into a module and import them.",

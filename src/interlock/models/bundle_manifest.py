@@ -6,18 +6,27 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from interlock.errors import InterlockError
 from interlock.graph.model import Const, Group, Input, Node, Ref
 from interlock.graph.slices import Slice
 from interlock.graph.step import Step
 from interlock.identity.artifact import Artifact
 from interlock.models.bundle_code import Place
 
+KIND = "bundle"
+"""The kind of a bundle's manifest in the store."""
+
 FORMAT = 1
 """Version of the manifest; a bundle of a later one is refused."""
 
 LoadStep = Callable[[Place], Step[..., Any]]
-Save = Callable[[Any], Artifact]
+Save = Callable[[Any, str], Artifact]
+"""Keeps a constant; the text says whose it is."""
 Load = Callable[[Artifact], Any]
+
+
+class BundleError(InterlockError):
+    """A run cannot be made into a bundle, or a bundle cannot be loaded."""
 
 
 def slice_body(piece: Slice, places: Mapping[str, Place], save: Save) -> dict[str, Any]:
@@ -46,7 +55,10 @@ def _node_body(node: Node, place: Place, save: Save) -> dict[str, Any]:
         "kind": node.kind,
         "module": place.module,
         "qualname": place.qualname,
-        "inputs": {name: _input_body(value, save) for name, value in node.inputs.items()},
+        "inputs": {
+            name: _input_body(value, f"input {name!r} of step {node.name!r}", save)
+            for name, value in node.inputs.items()
+        },
         "mapped": list(node.mapped),
         "outputs": list(node.outputs),
     }
@@ -63,12 +75,12 @@ def _node_of(body: Mapping[str, Any], load_step: LoadStep, load: Load) -> Node:
     )
 
 
-def _input_body(value: Input, save: Save) -> list[Any]:
+def _input_body(value: Input, whose: str, save: Save) -> list[Any]:
     if isinstance(value, Ref):
         return ["ref", str(value)]
     if isinstance(value, Const):
-        return ["const", save(value.value).to_json()]
-    return ["group", value.kind, list(value.keys), [_input_body(item, save) for item in value.items]]
+        return ["const", save(value.value, whose).to_json()]
+    return ["group", value.kind, list(value.keys), [_input_body(item, whose, save) for item in value.items]]
 
 
 def _input_of(body: list[Any], load: Load) -> Input:

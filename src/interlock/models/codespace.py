@@ -15,6 +15,7 @@ Not mapped: `importlib.import_module("project.module")` with an absolute project
 from __future__ import annotations
 
 import builtins
+import contextlib
 import importlib
 import itertools
 import re
@@ -33,6 +34,14 @@ from interlock.errors import InterlockError, did_you_mean
 
 PREFIX = "_interlock_code_"
 """How the name of every private package starts."""
+
+
+class StopImport(BaseException):
+    """End the import of a snapshot's module here and take what it has defined so far.
+
+    A script that calls `pipeline.run()` at its end would, imported by the bundle of that very run, run
+    again. What follows the call belongs to the script's run, not to its steps.
+    """
 
 
 class CodeSpaceError(InterlockError):
@@ -180,7 +189,8 @@ class _Loader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module)["__builtins__"] = self._builtins
-        super().exec_module(module)
+        with contextlib.suppress(StopImport):
+            super().exec_module(module)
 
 
 def _register_package(folder: Path) -> str:

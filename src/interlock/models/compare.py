@@ -31,6 +31,9 @@ def compare(champion: LoadedBundle, challenger: LoadedBundle, given: Any) -> Com
     Returns:
         The metrics; or the reason why the champion cannot be judged on these rows, so that gates fail closed.
     """
+    unfit = _unfit(champion, challenger)
+    if unfit:
+        return Comparison(champion.version, failed=unfit)
     try:
         answer = champion.predict(given)
         return Comparison(champion.version, challenger.metrics(answer), answer=answer)
@@ -38,3 +41,21 @@ def compare(champion: LoadedBundle, challenger: LoadedBundle, given: Any) -> Com
         return Comparison(champion.version, failed=error.what)
     except Exception as error:  # noqa: BLE001 - the boundary to user code: the champion's steps, on newer rows
         return Comparison(champion.version, failed=f"{type(error).__name__}: {error}")
+
+
+def _unfit(champion: LoadedBundle, challenger: LoadedBundle) -> str:
+    """Say why the champion cannot be given the challenger's rows at all; "" when it can."""
+    takes, judged_on = champion.request_schema, challenger.request_schema
+    if (takes.kind, takes.container) != (judged_on.kind, judged_on.container):
+        return (
+            f"It takes a {takes.kind} {takes.container}, the challenger was judged on "
+            f"a {judged_on.kind} {judged_on.container}."
+        )
+    if takes.container == "matrix" and takes.width != judged_on.width:
+        return (
+            f"It takes rows of {takes.width} numbers, the challenger was judged on rows of {judged_on.width}."
+        )
+    missing = [name for name in takes.names if name not in judged_on.names]
+    if takes.container == "table" and missing:
+        return f"It needs {', '.join(map(repr, missing))}, which the rows that the challenger was judged on lack."
+    return ""

@@ -10,7 +10,8 @@ from typing import Any
 from interlock.engine.context import open_context
 from interlock.engine.result import Run
 from interlock.graph.pipeline import Pipeline
-from interlock.models.build import build
+from interlock.models.build import NoVersion, build
+from interlock.models.bundle_code import TypedIn
 from interlock.stack.home import find_project
 from interlock.stack.targets import target_of
 
@@ -20,12 +21,19 @@ def run_pipeline(pipeline: Pipeline, params: Mapping[str, Any], *, cache: bool) 
 
     Raises:
         StepFailed: A step failed; the user's own error is its cause.
-        InterlockError: The run cannot begin, leaks, or cannot be bundled.
+        NoVersion: The run succeeded, and no model version can be made of it.
+        InterlockError: The run cannot begin, or leaks.
     """
     project = find_project(Path.cwd())
     target = target_of(project, pipeline)
     with open_context(project) as context:
-        made = build(target, context, params=target.params(params), cache=cache, echo=sys.stdout)
+        try:
+            made = build(target, context, params=target.params(params), cache=cache, echo=sys.stdout)
+        except NoVersion as error:
+            if not isinstance(error.__cause__, TypedIn):
+                raise
+            sys.stderr.write(f"{error}\n")  # at a prompt or in a notebook, the run is what is wanted
+            return error.run
     if made.run.failure is not None:
         raise made.run.failure from made.run.failure.__cause__
     return made.run

@@ -182,7 +182,7 @@ def _judge_leakage(report: LeakResult | None) -> tuple[bool, str]:
     if report is None:
         return False, "Leakage was not checked: there is no report."
     if not report.checked:
-        return False, f"Leakage was not checked: {report.why_unchecked}"
+        return False, f"Leakage was not checked: {report.why_unchecked.rstrip('.')}."
     open_leaks = [leak for leak in report.leaks if not leak.waived]
     if open_leaks:
         paths = "; ".join(" → ".join(leak.path) for leak in open_leaks)
@@ -272,7 +272,7 @@ def _in_numbers(side: Sum, numbers: Mapping[str, float], show: Callable[[float],
     for term in side.terms:
         sign = " - " if term.negative else " + "
         text += sign if text else sign.strip(" +")
-        text += f"{term} {show(numbers[str(term)])}" if isinstance(term.item, Metric) else _show(term.item)
+        text += f"{term} {show(numbers[str(term)])}" if isinstance(term.item, Metric) else show(term.item)
     return text
 
 

@@ -34,7 +34,7 @@ class NothingToPromote(InterlockError):
 
 
 class NothingToRollBack(InterlockError):
-    """A model had no champion before the present one."""
+    """A model had no champion before the present one, or all of them were rolled back."""
 
 
 def resolve(records: Records, name: str) -> ModelVersion:
@@ -97,7 +97,7 @@ def _candidate(records: Records, model: str, which: str | int | None) -> ModelVe
     versions = records.models.list(model)
     if not versions:
         resolve(records, f"{model}@1")  # says that there is no such model, and offers the nearest
-    newest = versions[-1]
+    newest = versions[0]
     if newest.status != "passed":
         raise PromotionRefused(newest, records.models.verdicts(model, newest.number))
     raise NothingToPromote(
@@ -113,7 +113,7 @@ def rollback(
 
     Raises:
         UnknownAlias: The model has no champion.
-        NothingToRollBack: It never had another one.
+        NothingToRollBack: There is none that was not rolled back already.
     """
     champion = records.models.resolve(model, CHAMPION)
     moves = [
@@ -121,7 +121,10 @@ def rollback(
     ]
     earlier = _before(moves, champion.number)
     if earlier is None:
-        raise NothingToRollBack(f"{model}@{champion.number} is the only champion that {model!r} ever had.")
+        raise NothingToRollBack(
+            f"No champion before {model}@{champion.number} is left to go back to.",
+            hint=f"Name the version that is wanted: interlock promote {model}@VERSION",
+        )
     return records.models.move_alias(
         model, CHAMPION, earlier, reason, actor, expected=champion.number, fence=fence
     )

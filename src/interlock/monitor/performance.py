@@ -3,12 +3,12 @@
 The outcomes are a dataset of their own (`truth` of the model). Each of its parts is judged once for each
 version that answered rows of it, together with what arrived before and was too little to judge. A part that
 changes is judged anew as a whole; outcomes that come in files of their own give windows in time.
+Versions that were champion last are looked at, as for drift.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from interlock.engine.context import RunContext
@@ -19,7 +19,8 @@ from interlock.models.bundle import LoadedBundle, load_bundle
 from interlock.models.bundle_manifest import numbers_body
 from interlock.models.codec import decode_rows
 from interlock.models.predictions import GIVEN, answer_of, read_predictions
-from interlock.records.model import Window
+from interlock.monitor.watch import recent_champions
+from interlock.records.model import ModelVersion, Window
 from interlock.stack.config import ModelConfig
 from interlock.store.sources import NoData, read_snapshot
 
@@ -40,14 +41,6 @@ class TruthMismatch(InterlockError):
         self.missing = missing
 
 
-@dataclass(frozen=True)
-class _Outcomes:
-    """The outcomes of some parts that no window of a version covers yet."""
-
-    parts: dict[str, str]
-    joined: pa.Table
-
-
 def watch_performance(context: RunContext, model: str) -> Sequence[Window]:
     """Judge the answers whose outcomes have become known; return the windows that this made.
 
@@ -65,63 +58,72 @@ def watch_performance(context: RunContext, model: str) -> Sequence[Window]:
         snapshot = current_snapshot(context, configured.truth.data)
     except NoData:
         return ()  # truth that arrives late has, at first, not arrived
-    answered = read_predictions(context.project.home, model)
-    versions = sorted(set(answered["version"].to_pylist()))
-    found = [_watch_version(context, model, configured, snapshot, version, answered) for version in versions]
+    parts = _Parts(context, snapshot)
+    found = [
+        _watch_version(context, configured, parts, version) for version in recent_champions(context, model)
+    ]
     return [window for window in found if window is not None]
 
 
+class _Parts:
+    """The parts of the outcomes, each read once however many versions are judged by it."""
+
+    def __init__(self, context: RunContext, snapshot: Snapshot) -> None:
+        self.dataset = snapshot.dataset
+        self.digests = {part.path: part.digest for part in snapshot.parts}
+        self._snapshot = snapshot
+        self._root = context.project.root
+        self._tables: dict[str, pa.Table] = {}
+
+    def read(self, paths: Sequence[str]) -> pa.Table:
+        """Return the outcomes of some parts."""
+        import pyarrow as pa  # heavy: only for those who judge
+
+        for part in self._snapshot.parts:
+            if part.path in paths and part.path not in self._tables:
+                alone = Snapshot.of(self.dataset, self._snapshot.uri, self._snapshot.format, [part])
+                self._tables[part.path] = read_snapshot(alone, self._root, pa.Table)
+        return pa.concat_tables([self._tables[path] for path in paths], promote_options="permissive")
+
+
 def _watch_version(
-    context: RunContext,
-    model: str,
-    configured: ModelConfig,
-    snapshot: Snapshot,
-    version: int,
-    answered: pa.Table,
+    context: RunContext, configured: ModelConfig, parts: _Parts, version: ModelVersion
 ) -> Window | None:
+    model, number = version.model, version.number
     judged = {
-        (path, digest)
-        for window in context.records.windows.list(model, version, "metric")
-        for path, digest in window.values["parts"].items()
+        part
+        for window in context.records.windows.list(model, number, "metric")
+        for part in window.values["parts"].items()
     }
-    fresh = [part for part in snapshot.parts if (part.path, part.digest) not in judged]
-    if not fresh:
+    fresh = [path for path, digest in parts.digests.items() if (path, digest) not in judged]
+    answered = read_predictions(context.project.home, model, version=number) if fresh else None
+    if answered is None or not answered.num_rows:
         return None
-    piece = Snapshot.of(snapshot.dataset, snapshot.uri, snapshot.format, fresh)
-    outcomes = _join(context, configured, piece, _of_version(answered, version))
-    if outcomes.joined.num_rows < configured.drift.min_rows:
+    joined = _join(configured, parts.dataset, parts.read(fresh), answered)
+    if joined.num_rows < configured.drift.min_rows:
         return None
-    return _record(context, model, version, outcomes)
+    return _record(context, version, {path: parts.digests[path] for path in fresh}, joined)
 
 
-def _of_version(answered: pa.Table, version: int) -> pa.Table:
-    import pyarrow.compute as pc  # heavy: only for those who judge
-
-    return answered.filter(pc.equal(answered["version"], version))
-
-
-def _join(context: RunContext, configured: ModelConfig, piece: Snapshot, answered: pa.Table) -> _Outcomes:
-    """Put each outcome beside the first answer that was given to its row."""
+def _join(configured: ModelConfig, dataset: str, truth: pa.Table, answered: pa.Table) -> pa.Table:
+    """Put each outcome beside the first answer that was given to its row; of two outcomes the last counts."""
+    import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    truth_config = configured.truth
-    key = truth_config.key if truth_config else ""
-    truth: pa.Table = read_snapshot(piece, context.project.root, pa.Table)
+    key = configured.truth.key if configured.truth else ""
     if key not in truth.column_names:
-        raise TruthMismatch(piece.dataset, key, truth.column_names, "it is the key of `truth`")
-    own = _log_key(key, answered)
-    first: dict[str, int] = {}
-    for row, name in enumerate(answered[own].cast(pa.string()).to_pylist()):
-        first.setdefault(name, row)
-    known = {name: row for row, name in enumerate(truth[key].cast(pa.string()).to_pylist()) if name in first}
-    pairs = sorted((first[name], row) for name, row in known.items())
-    joined = answered.take(pa.array([pair[0] for pair in pairs], pa.int64()))
-    outcomes = truth.take(pa.array([pair[1] for pair in pairs], pa.int64()))
+        raise TruthMismatch(dataset, key, truth.column_names, "it is the key of `truth`")
+    asked = answered[_log_key(key, answered)].cast(pa.string()).combine_chunks()
+    place = pc.index_in(truth[key].cast(pa.string()), value_set=asked, skip_nulls=True)
+    places = place.fill_null(-1).to_numpy()
+    known = np.flatnonzero(places >= 0)[::-1]
+    first, back = np.unique(places[known], return_index=True)
+    joined, outcomes = answered.take(first), truth.take(known[back])
     for name in outcomes.column_names:
-        if name == key:
-            continue
-        joined = joined.append_column(f"{_TRUTH}{name}", outcomes[name])
-    return _Outcomes({part.path: part.digest for part in piece.parts}, joined)
+        if name != key:
+            joined = joined.append_column(f"{_TRUTH}{name}", outcomes[name])
+    return joined
 
 
 def _log_key(key: str, answered: pa.Table) -> str:
@@ -132,24 +134,21 @@ def _log_key(key: str, answered: pa.Table) -> str:
     return "row_id"
 
 
-def _record(context: RunContext, model: str, version: int, outcomes: _Outcomes) -> Window:
-    joined = outcomes.joined
-    home = context.project.home
-    number = context.records.models.get(model, version)
-    bundle = load_bundle(context.store, number.bundle, workdir=home.tmp, version=version)
+def _record(context: RunContext, version: ModelVersion, parts: Mapping[str, str], joined: pa.Table) -> Window:
+    workdir = context.project.home.tmp
+    bundle = load_bundle(context.store, version.bundle, workdir=workdir, version=version.number)
     try:
         metrics = _judge(bundle, joined)
     finally:
         bundle.close()
-    times = sorted((joined["at"][0].as_py(), joined["at"][-1].as_py()))
     return context.records.windows.add(
-        model,
-        version,
+        version.model,
+        version.number,
         "metric",
-        started_at=times[0],
-        ended_at=times[1],
+        started_at=joined["at"][0].as_py(),
+        ended_at=joined["at"][-1].as_py(),
         rows=joined.num_rows,
-        values={"parts": outcomes.parts, "metrics": numbers_body(metrics)},
+        values={"parts": dict(parts), "metrics": numbers_body(metrics)},
         alarm=False,
     )
 

@@ -21,7 +21,7 @@ LOOPBACK = (
     opening("POST", "(?s)/models/.+/predict"),
     opening("POST", "(?s)/v2/models/.+/infer"),
     *HEALTH,
-    opening("GET HEAD", "(?s)/v2(/models(/.*)?)?"),
+    opening("GET HEAD", "(?s)/v2(/models(/.*)?)?(?<!/infer)"),
     opening("GET HEAD", "/|/docs|/openapi[.]json|/metrics"),
 )
 """What is open besides when only this machine can ask: inference and reading."""

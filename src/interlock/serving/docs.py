@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import shlex
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -53,7 +54,9 @@ class Docs:
 def _page(bundle: Servable, url: str) -> str:
     model = html.escape(bundle.model)
     ask = json.dumps({"rows": [example_row(bundle.request_schema)]}, indent=1)
-    curl = f"curl {url}/models/{bundle.model}/predict -H 'Content-Type: application/json' -d '{ask}'"
+    curl = (
+        f"curl {url}/models/{bundle.model}/predict -H 'Content-Type: application/json' -d {shlex.quote(ask)}"
+    )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{model}</title>
 <meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>

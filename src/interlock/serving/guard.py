@@ -31,6 +31,7 @@ _ALWAYS = (
     (b"cache-control", b"no-store"),
 )
 _TOO_LARGE = 413
+_OVERLOAD = frozenset({429, 503})
 _GONE = 499  # what proxies log for a client that hung up
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 64 * 1024 * 1024
@@ -156,7 +157,7 @@ class Guard:
         if scope is None:
             raise Refusal(
                 401,
-                "This needs a token.",
+                "There is nothing here without a token.",
                 hint="Send the header Authorization: Bearer TOKEN.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
@@ -280,7 +281,10 @@ def _from_router(error: HTTPException) -> Refusal:
 
 
 def _log_refusal(scope: Scope, refusal: Refusal) -> None:
-    _log.warning(
+    # Overload is counted in the metrics; a line for each request would only add to it.
+    level = logging.DEBUG if refusal.status in _OVERLOAD else logging.WARNING
+    _log.log(
+        level,
         "request refused",
         exc_info=refusal.__cause__,
         extra={

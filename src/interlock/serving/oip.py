@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version as installed_version
+from importlib import metadata
 from typing import Any
 
 import orjson
@@ -58,9 +58,7 @@ class OpenInference:
 
     async def server(self, _request: Request) -> Response:
         """Tell what kind of server this is."""
-        return json_response(
-            {"name": "interlock", "version": installed_version("interlock"), "extensions": []}
-        )
+        return json_response({"name": "interlock", "version": _own_version(), "extensions": []})
 
     async def live(self, _request: Request) -> Response:
         """Say that the process is alive."""
@@ -131,6 +129,13 @@ class OpenInference:
             reply["id"] = own_id
         reply["outputs"] = [tensor for tensor in outputs if wanted is None or tensor["name"] in wanted]
         return orjson.dumps(reply)
+
+
+def _own_version() -> str:
+    try:
+        return metadata.version("interlock")
+    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        return "unknown"
 
 
 def _check_parameters(parameters: Any) -> None:

@@ -45,6 +45,9 @@ class PredictionLog:
         flush_seconds: float = 1.0,
         max_rows: int = 100_000,
     ) -> None:
+        # Loaded now, before there are requests: under load the first write would hold them up for long.
+        import pyarrow.parquet  # noqa: F401
+
         self._home = home
         self._model = model
         self._flush_rows = flush_rows

@@ -41,13 +41,14 @@ class EndpointProcess:
     Attributes:
         target: What it serves, such as `delays@champion`.
         url: Where; known before it is ready.
-        log: The file that its stderr goes to.
+        log: The file that its stderr goes to; earlier endpoints of the target wrote to it before.
     """
 
     target: str
     url: str
     log: Path
     process: subprocess.Popen[bytes] = field(repr=False)
+    log_begins: int = field(default=0, repr=False)
 
     @property
     def pid(self) -> int:
@@ -85,7 +86,7 @@ class EndpointProcess:
             return self.process.wait()
 
     def _failed(self, reason: str) -> EndpointFailed:
-        return EndpointFailed(self.target, reason, self.log, _tail(self.log))
+        return EndpointFailed(self.target, reason, self.log, _tail(self.log, self.log_begins))
 
 
 def start_endpoint(
@@ -107,6 +108,7 @@ def start_endpoint(
     check_bind(home, host)
     log = _log_file(home, target)
     with listen(host, port) as sock, log.open("ab") as stderr:
+        begins = stderr.tell()
         process = subprocess.Popen(
             _command(home, target, host, sock, options),
             stdin=subprocess.DEVNULL,
@@ -115,7 +117,7 @@ def start_endpoint(
             pass_fds=[sock.fileno()],
             start_new_session=True,
         )
-        return EndpointProcess(target, url_of(sock), log, process)
+        return EndpointProcess(target, url_of(sock), log, process, begins)
 
 
 def end_with(parent: int, stop: Callable[[], None]) -> None:
@@ -160,9 +162,9 @@ def _log_file(home: Home, target: str) -> Path:
     return folder / f"{target.replace('@', '-')}.log"
 
 
-def _tail(log: Path) -> list[str]:
+def _tail(log: Path, begins: int) -> list[str]:
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = log.read_bytes()[begins:].decode(errors="replace").splitlines()
     except OSError:
         return []
     return [line[:300] for line in lines[-_TAIL:]]

@@ -14,12 +14,14 @@ from typing import ClassVar
 import uvicorn
 
 from interlock.errors import InterlockError
+from interlock.serving.door import hold_new_connections
 from interlock.serving.guard import Guard
 from interlock.serving.wire import EndpointProtocol
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _BACKLOG = 2048
 _SETTLE_SECONDS = 0.2
+_HANDSHAKE_SECONDS = 0.05
 
 
 class CannotListen(InterlockError):
@@ -127,6 +129,8 @@ class Server(uvicorn.Server):
         self._guard.closing = True
         if self.server_state.connections:
             await asyncio.sleep(self._drain_seconds)
+        if hold_new_connections(self._sock):
+            await asyncio.sleep(_HANDSHAKE_SECONDS)
         await self._take_in_the_last()
         for server in self.servers:
             server.close()

@@ -28,10 +28,13 @@ class BadTarget(InterlockError):
 
 
 class RecordsGone(InterlockError):
-    """The records file of a running endpoint has vanished."""
+    """There is no records file: nothing was run here yet, or it has vanished."""
 
     def __init__(self) -> None:
-        super().__init__("The records file is not there.", hint="`interlock records rebuild` makes it again.")
+        super().__init__(
+            "The records file is not there.",
+            hint="Run a pipeline first, or make it again: interlock records rebuild",
+        )
 
 
 @dataclass(frozen=True)

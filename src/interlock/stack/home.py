@@ -6,7 +6,8 @@ import os
 import tomllib
 from pathlib import Path
 
-from interlock.stack.config import Config, Project, read_config
+from interlock.stack.config import Config, Project
+from interlock.stack.config_file import ConfigError, read_config
 from interlock.stack.layout import Home
 
 __all__ = ["Home", "find_project"]
@@ -32,19 +33,22 @@ def find_project(start: Path) -> Project:
 
 
 def _config_file(folder: Path) -> Path | None:
-    own = folder / "interlock.toml"
+    own, shared = folder / "interlock.toml", folder / "pyproject.toml"
+    has_section = shared.is_file() and _has_section(shared)
+    if own.is_file() and has_section:
+        raise ConfigError(own, ["  pyproject.toml beside it has [tool.interlock] too: keep one of the two"])
     if own.is_file():
         return own
-    shared = folder / "pyproject.toml"
-    if shared.is_file() and _has_section(shared):
-        return shared
-    return None
+    return shared if has_section else None
 
 
 def _has_section(file: Path) -> bool:
     try:
-        return "interlock" in tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
-    except (OSError, ValueError):
+        text = file.read_text(encoding="utf-8")
+        return "interlock" in tomllib.loads(text).get("tool", {})
+    except tomllib.TOMLDecodeError:
+        return "[tool.interlock" in text  # ours as well: reading it says what is wrong
+    except (OSError, ValueError, RecursionError):
         return False  # somebody else's file: whether it is good is not ours to judge
 
 

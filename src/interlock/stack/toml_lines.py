@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left
 from typing import TypeAlias
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -26,14 +27,20 @@ _STRING = re.compile(
 )
 
 
-def line_of(text: str, path: KeyPath) -> int | None:
-    """Return the line of the key, or of the nearest table around it that the text spells out."""
-    text = text.replace("\r\n", "\n")
-    places = _Scanner(text).places()
-    for length in range(len(path), 0, -1):
-        if (place := places.get(path[:length])) is not None:
-            return text.count("\n", 0, place) + 1
-    return None
+class Lines:
+    """The lines of the keys of a text that the standard parser has accepted."""
+
+    def __init__(self, text: str) -> None:
+        text = text.replace("\r\n", "\n")
+        self._places = _Scanner(text).places()
+        self._ends = [at for at, mark in enumerate(text) if mark == "\n"]
+
+    def of(self, path: KeyPath) -> int | None:
+        """Return the line of a key, or of the nearest table around it that the text spells out."""
+        for length in range(len(path), 0, -1):
+            if (place := self._places.get(path[:length])) is not None:
+                return bisect_left(self._ends, place) + 1
+        return None
 
 
 class _Scanner:

@@ -24,7 +24,7 @@ class UnsafeName(InterlockError):
 
 
 def arrange(blobs: BlobStore, cache: Path, files: Mapping[str, str], folders: Iterable[str] = ()) -> Path:
-    """Return a read-only folder that holds these blobs under these names, each of them verified.
+    """Return a folder that holds these blobs as read-only files of these names, each of them verified.
 
     The folder is made once, in `cache`, and made anew when anything in it is not as it should be. Files are
     links to the blobs where the file system allows it, so they take no space.

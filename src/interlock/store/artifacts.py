@@ -107,7 +107,7 @@ class ArtifactStore:
         )
 
     def arrange(self, files: Mapping[str, str], folders: Iterable[str]) -> Path:
-        """Return a read-only folder in which blobs have names; see `interlock.store.arrange`."""
+        """Return a folder in which blobs have names; see `interlock.store.arrange`."""
         if self._cache is None:
             self._cache = Path(tempfile.mkdtemp(prefix="interlock-"))
         return arrange(self._blobs, self._cache, files, folders)

@@ -219,12 +219,11 @@ def write_output(path: Path, data: Buffer) -> None:
     Raises:
         WriteFailed: It cannot be written; what was there before still is.
     """
-    path = Path(os.path.realpath(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = path.stat().st_mode if path.exists() else stat.S_IFREG | (0o666 & ~_umask())
         if stat.S_ISREG(mode):
-            publish_bytes(data, path, mode=stat.S_IMODE(mode))
+            publish_bytes(data, Path(os.path.realpath(path)), mode=stat.S_IMODE(mode))
         else:
             path.write_bytes(data)
     except OSError as error:

@@ -102,7 +102,7 @@ class Arrow:
             return self._kind(dtype.value_type)
         if types.is_integer(dtype) or types.is_floating(dtype) or types.is_decimal(dtype):
             return NUMBER
-        if types.is_string(dtype) or types.is_large_string(dtype) or types.is_string_view(dtype):
+        if str(dtype) in ("string", "large_string", "string_view"):
             return TEXT
         if types.is_timestamp(dtype):
             return "times" if dtype.tz is None else "times with a zone"
@@ -183,8 +183,9 @@ class Polars:
         )
 
     def columns(self, columns: Mapping[str, Sequence[Any]]) -> Any:
-        """Make a frame; polars refuses values that are not of one type."""
-        return self._polars.DataFrame(dict(columns), infer_schema_length=None)
+        """Make a frame; polars refuses values that are not of one type, among them whole numbers and fractions."""
+        widened = {name: _widened(values) for name, values in columns.items()}
+        return self._polars.DataFrame(widened, infer_schema_length=None)
 
     def read(self, path: Path, file_format: str) -> Any:
         """Read parquet or Arrow."""
@@ -222,6 +223,12 @@ class Polars:
         if dtype in (self._polars.String, self._polars.Categorical, self._polars.Enum):
             return TEXT
         return TRUTH if dtype == self._polars.Boolean else str(dtype.base_type())
+
+
+def _widened(values: Sequence[Any]) -> Sequence[Any]:
+    if {type(value) for value in values} - {type(None)} != {int, float}:
+        return values
+    return [None if value is None else float(value) for value in values]
 
 
 LIBRARIES: Mapping[str, Callable[[], Library]] = {"pandas": Pandas, "polars": Polars, "pyarrow": Arrow}

@@ -41,14 +41,14 @@ def encode_answer(schema: Schema, value: Any, *, rows: int | None = None) -> lis
     try:
         found = rows_of(schema, value, name=NAME, nan_is_null=False)
     except NotEncodable as error:
-        named = f"column {error.column!r}, " if schema.rows_are_objects else ""
+        named = f"column {error.column!r}, " if schema.rows_are_objects or schema.width else ""
         raise BadAnswer(
             f"row {error.row}, {named}{error.problem}", row=error.row, column=error.column
         ) from error
     except OtherShape as error:
         raise BadAnswer(f"it does not look like the recorded one: {error.difference}") from error
     except Unservable as error:
-        raise BadAnswer(error.what.rstrip(".")) from error
+        raise BadAnswer(error.problem, column=error.column) from error
     if rows is not None and len(found) != rows:
         raise BadAnswer(f"it has {len(found)} rows, the request has {rows}")
     return found

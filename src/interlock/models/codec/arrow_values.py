@@ -41,7 +41,8 @@ def arrow_column(values: Any, name: str, *, label: str | int | None) -> Column:
     if pa.types.is_dictionary(kind):
         return _dictionary_column(values, name, label)
     if str(kind) in _FLOATS:
-        null = float_nulls(has_nan=bool(pc.any(pc.is_nan(values)).as_py()), has_null=nullable, column=name)
+        has_nan = bool(np.isnan(values.drop_null().to_numpy(zero_copy_only=False)).any())
+        null = float_nulls(has_nan=has_nan, has_null=nullable, column=name)
         return Column(
             name, "float", str(kind), nullable=bool(null), label=label, number=_FLOATS[str(kind)], null=null
         )

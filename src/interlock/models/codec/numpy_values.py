@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from interlock.models.codec.cells import Cells, as_list
-from interlock.models.codec.outgoing import float_list, python_column, python_list, restore, time_list
+from interlock.models.codec.outgoing import (
+    NotEncodable,
+    float_list,
+    python_column,
+    python_list,
+    restore,
+    time_list,
+)
 from interlock.models.codec.schema import Column, Schema, Unservable
 
 _UNITS = frozenset({"s", "ms", "us", "ns"})
@@ -53,7 +60,13 @@ def array_column(values: Any, name: str, *, label: str | int | None) -> Column:
 
 def lists(value: Any, schema: Schema, *, nan_is_null: bool) -> list[list[Any]]:
     """Return JSON values: of a matrix row after row."""
-    return [array_list(value.reshape(-1), schema.columns[0], nan_is_null=nan_is_null)]
+    try:
+        return [array_list(value.reshape(-1), schema.columns[0], nan_is_null=nan_is_null)]
+    except NotEncodable as error:
+        if schema.container == "column":
+            raise
+        row, place = divmod(error.row, schema.width)
+        raise NotEncodable(row, str(place), error.problem) from None
 
 
 def array_list(values: Any, column: Column, *, nan_is_null: bool) -> list[Any]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from interlock.errors import InterlockError
 from interlock.models.codec import times
-from interlock.models.codec.cells import json_problem
 from interlock.models.codec.schema import Column, ColumnType, Unservable
+from interlock.models.codec.values import json_problem
 
 Null: TypeAlias = Literal["", "none", "nan", "na"]
 """Which null a library has for what is null in JSON."""
@@ -57,7 +57,9 @@ def optional_floats(numbers: Sequence[float | None], column: str, *, nan_is_null
         is_nan = number is not None and math.isnan(number)
         if number is not None and not math.isfinite(number) and not (is_nan and nan_is_null):
             raise NotEncodable(row, column, f"{number} has no form in JSON")
-        found.append(None if is_nan else number)
+        found.append(
+            None if number is None or is_nan else float(number)
+        )  # float: half precision comes as numpy's
     return found
 
 

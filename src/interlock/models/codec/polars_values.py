@@ -80,7 +80,7 @@ def _plain_column(dtype: Any, name: str) -> Column:
         return Column(name, "timestamp", "Datetime", number="int64", unit=dtype.time_unit, tz=dtype.time_zone)
     if isinstance(dtype, pl.Duration):
         return Column(name, "duration", "Duration", number="int64", unit=dtype.time_unit)
-    if isinstance(dtype, pl.Enum):
+    if isinstance(dtype, pl.Enum) and len(dtype.categories):
         categories = tuple(dtype.categories.to_list())
         of = Column(name, "string", "String")
         return Column(name, "category", "Enum", categories=categories, of=of)

@@ -31,6 +31,7 @@ class Unservable(InterlockError):
         super().__init__(
             f"This value cannot be rebuilt from a JSON request: {problem}.", where=where, hint=hint
         )
+        self.problem = problem
         self.column = column
 
 

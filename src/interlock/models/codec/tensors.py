@@ -134,8 +134,8 @@ def _flat(schema: Schema, name: str, tensor: Mapping[str, Any], faults: Faults) 
     flat = _unnested(data, tensor["shape"])
     size = math.prod(tensor["shape"])
     if flat is None or len(flat) != size:
-        held = "nested otherwise" if flat is None else f"{len(flat)} values"
-        faults.add(None, name, f"its shape {tensor['shape']} asks for {size} values, its data has {held}")
+        held = "is nested otherwise" if flat is None else f"has {len(flat)} values"
+        faults.add(None, name, f"its shape {tensor['shape']} asks for {size} values, its data {held}")
     return flat or []
 
 

@@ -6,6 +6,8 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from interlock.errors import InterlockError
+
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
@@ -18,7 +20,7 @@ _NOT_A_TIME = -(2**63)
 _SECOND = timedelta(seconds=1)
 
 
-class BadTime(ValueError):
+class BadTime(InterlockError):
     """A text that is no timestamp of its column; the message says why."""
 
 

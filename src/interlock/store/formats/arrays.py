@@ -38,7 +38,7 @@ class ArrayFormat:
                 hint="Convert it with astype(str) or the like.",
             )
         return vault.put_stream(
-            lambda out: np.lib.format.write_array(out, np.asarray(value), allow_pickle=False),
+            lambda out: np.lib.format.write_array(out, np.asarray(value), (3, 0), allow_pickle=False),
             shape=list(value.shape),
             dtype=str(value.dtype),
         )

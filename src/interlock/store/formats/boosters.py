@@ -35,7 +35,7 @@ class LightgbmFormat:
 
     def load(self, artifact: Artifact, vault: Vault) -> Any:
         """Read the text."""
-        lightgbm = require("lightgbm", extra="lightgbm")
+        lightgbm = require("lightgbm", extra="boosters")
         booster = lightgbm.Booster(model_str=vault.bytes(artifact).decode())
         state = vault.load(Artifact.from_json(artifact.meta["state"]))
         booster.best_iteration = state["booster"]["best_iteration"]
@@ -59,7 +59,7 @@ class XgboostFormat:
 
     def load(self, artifact: Artifact, vault: Vault) -> Any:
         """Read the UBJSON."""
-        xgboost = require("xgboost", extra="xgboost")
+        xgboost = require("xgboost", extra="boosters")
         booster = xgboost.Booster()
         booster.load_model(bytearray(vault.bytes(artifact)))
         state = vault.load(Artifact.from_json(artifact.meta["state"]))
@@ -87,7 +87,7 @@ def _put(vault: Vault, model: bytes, value: Any, booster: dict[str, Any]) -> Sto
         **{
             "class": cls.__name__,
             "state": state.to_json(),
-            "version": require(library, extra=library).__version__,
+            "version": require(library, extra="boosters").__version__,
             BLOBS: blobs_of(state),
         },
     )

@@ -70,7 +70,7 @@ class Vault(Protocol):
         """Return the text that `put_text` stored."""
 
     def arrange(self, files: Mapping[str, str], folders: Iterable[str] = ()) -> Path:
-        """Return a read-only folder in which blobs have names: relative path -> digest, each verified."""
+        """Return a folder of read-only files: relative path -> digest of the blob, each verified."""
 
     def save(self, value: Any) -> Artifact:
         """Store a value inside the value as an artifact of its own."""

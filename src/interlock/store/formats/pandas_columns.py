@@ -119,7 +119,8 @@ def _read_objects(column: pa.Array, _: MappedTable) -> Any:
 
 def _read_string(column: pa.Array, _: MappedTable, storage: str, missing: str) -> Any:
     pd = require("pandas", extra="tables")
-    dtype = pd.StringDtype(storage, na_value=pd.NA if missing == "NA" else float("nan"))
+    # Before pandas 2.3 there was no choice of the missing value.
+    dtype = pd.StringDtype(storage) if missing == "NA" else pd.StringDtype(storage, na_value=float("nan"))
     return dtype.__from_arrow__(column)
 
 

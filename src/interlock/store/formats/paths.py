@@ -15,7 +15,7 @@ from interlock.store.formats.plain import to_text
 
 
 class PathFormat:
-    """A file, or a folder with all that is in it; loaded as a read-only path of the same name."""
+    """A file, or a folder with all that is in it; loaded as a path of the same name to read-only files."""
 
     name = "path"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from interlock.errors import did_you_mean
-from interlock.stack.plugins import load_plugin, plugins
 from interlock.store.formats.arrays import ArrayFormat, SparseFormat
 from interlock.store.formats.arrow import ArrowFormat
 from interlock.store.formats.boosters import LightgbmFormat, XgboostFormat
@@ -51,7 +51,7 @@ class Formats:
         for one in self._safe:
             if one.handles(value):
                 return one
-        for name in plugins(_SOCKET):
+        for name in _plugins():
             if self.named(name).handles(value):
                 return self.named(name)
         raise Unstorable(
@@ -67,10 +67,19 @@ class Formats:
             UnreadableArtifact: Neither we nor a plugin have it.
         """
         if name not in self._named:
-            if name not in plugins(_SOCKET):
+            if name not in _plugins():
                 raise UnreadableArtifact(
                     f"The format {name!r} is not known here.",
-                    hint=did_you_mean(name, self._named) or "A plugin may have written it.",
+                    hint=did_you_mean(name, self._named),
                 )
+            from interlock.stack.plugins import load_plugin  # see _plugins
+
             self._named[name] = load_plugin(_SOCKET, name)()
         return self._named[name]
+
+
+def _plugins() -> Iterable[str]:
+    """Return the names of formats that plugins bring."""
+    from interlock.stack.plugins import plugins  # reading what is installed is slow, and seldom needed
+
+    return plugins(_SOCKET)

@@ -60,7 +60,8 @@ def _encode_timestamp(value: Any) -> list[Any]:
 
 def _decode_numpy(dtype: str, text: str) -> Any:
     np = require("numpy", extra="tables")
-    return np.frombuffer(bytes.fromhex(text), np.dtype(dtype))[0] if text else np.dtype(dtype).type()
+    kind = np.dtype(dtype)
+    return np.frombuffer(bytes.fromhex(text), kind)[0] if kind.itemsize else kind.type()
 
 
 def _decode_timestamp(count: int, unit: str, zone: str | None) -> Any:

@@ -1,0 +1,71 @@
+"""Look through what stands around a function: steps, decorators, partials and closures."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import CellType, FunctionType, MethodType
+from typing import Any
+
+
+def step_function(thing: Any) -> Any:
+    """Return the function of a step, or None."""
+    own = getattr(thing, "__dict__", {}) if not isinstance(thing, type) else {}
+    return own["function"] if "function" in own and "kind" in own else None
+
+
+def module_name(names: Mapping[str, Any]) -> str:
+    """Return the name of the module with these globals; a script's is that of its file."""
+    name = str(names.get("__name__") or "")
+    if name != "__main__":
+        return name
+    spec, file = names.get("__spec__"), names.get("__file__")
+    return spec.name if spec is not None else Path(file).stem if file else name
+
+
+def wrapped_by(thing: Any) -> tuple[Any, ...]:
+    """Return what a decorator of the standard library, or one that follows its customs, holds."""
+    if isinstance(thing, functools.partial):
+        return (thing.func, thing.args, thing.keywords)
+    if isinstance(thing, property):
+        return tuple(one for one in (thing.fget, thing.fset, thing.fdel) if one is not None)
+    if isinstance(thing, (staticmethod, classmethod)):
+        return (thing.__func__,)
+    if isinstance(thing, (functools.cached_property, functools.partialmethod)):
+        return (thing.func,)
+    if isinstance(thing, functools.singledispatchmethod):
+        return (thing.dispatcher,)
+    inner = getattr(thing, "__dict__", {}).get("__wrapped__") if not is_code(thing) else None
+    return (inner,) if inner is not None else ()
+
+
+def is_code(thing: Any) -> bool:
+    """Say whether a thing is a function, a method, a class or a step."""
+    return isinstance(thing, (type, FunctionType, MethodType)) or step_function(thing) is not None
+
+
+def is_generated(thing: Any) -> bool:
+    """Say whether a function was made from text, as `dataclass` makes its methods."""
+    return isinstance(thing, FunctionType) and thing.__code__.co_filename.startswith("<")
+
+
+def held_by(function: FunctionType) -> Iterator[Any]:
+    """Yield what a function holds, and what is in the dicts and lists that it holds."""
+    for value in map(content_of, function.__closure__ or ()):
+        yield value
+        if type(value) is dict:
+            yield from value.values()
+        elif type(value) in (list, tuple):
+            yield from value
+    if "__wrapped__" in vars(function):
+        yield vars(function)["__wrapped__"]
+
+
+def content_of(cell: CellType) -> Any:
+    """Return what a cell of a closure holds."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        # The variable of the enclosing function has not been set.
+        return NotImplemented
