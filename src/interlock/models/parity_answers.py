@@ -82,7 +82,7 @@ class Answers:
         self.max_abs_diff = max(self.max_abs_diff, distance)
         if isinstance(expected, int) and isinstance(got, int):
             return distance == 0
-        return distance <= self._tolerance * max(abs(expected), scale)
+        return bool(distance <= self._tolerance * max(abs(expected), scale))
 
 
 def _pairs(expected: Any, got: Any) -> Iterator[tuple[str | None, tuple[Any, Any]]]:
