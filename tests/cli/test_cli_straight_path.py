@@ -145,6 +145,30 @@ def test_check_reports_a_leak_and_run_refuses_it(tmp_path: Path) -> None:
     assert interlock_json(folder, "runs")[0]["status"] == "refused"
 
 
+UNBUNDLEABLE = """
+@step
+def make() -> dict:
+    return {"x": 1}
+
+@step
+def answer(given: dict) -> list:
+    return [given["x"]]
+
+@pipeline
+def odd():
+    given = make()
+    return deployable(given, answer(given))
+"""
+
+
+def test_a_run_that_cannot_be_served_is_reported_all_the_same(tmp_path: Path) -> None:
+    done = interlock(project(tmp_path, UNBUNDLEABLE), "run", "steps:odd", "--json")
+    report = json.loads(done.stdout)
+    jsonschema.validate(report, run_schema())
+    assert (done.returncode, report["status"], report["model"]) == (1, "succeeded", None)
+    assert "no model version can be made of it" in done.stderr
+
+
 def test_a_waived_leak_runs_and_the_reason_is_recorded(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("x\n1\n2\n3\n4\n")
     folder = project(tmp_path, LEAKY.replace("WAIVE", ", waive={'mean': 'a demonstration'}"))

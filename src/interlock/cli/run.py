@@ -75,13 +75,17 @@ def _run(
 ) -> None:
     from interlock.cli.progress import PrintedProgress
     from interlock.cli.report import refusal_report, run_report
-    from interlock.models.build import LeakageRefused, build
+    from interlock.models.build import Build, LeakageRefused, NoVersion, build
 
     try:
         made = build(target, context, params=params, progress=PrintedProgress(), echo=sys.stderr, **how)
     except LeakageRefused as refused:
         if as_json:
             print_json(refusal_report(refused, target.model, params))
+        raise
+    except NoVersion as unbundled:  # the run stands, and its report is owed
+        if as_json:
+            print_json(run_report(Build(unbundled.run)) | {"hint": unbundled.hint})
         raise
     if as_json:
         print_json(run_report(made))

@@ -117,7 +117,7 @@ def check_capacity(nodes: Iterable[Node]) -> None:
                 f"{_total_memory() / 1e9:.1f}GB.",
                 where=node.step.location,
             )
-        if options.gpus > len(_gpus()):
+        if options.gpus and options.gpus > len(_gpus()):
             raise NotEnoughResources(
                 f"Step {node.name!r} asks for {options.gpus:g} GPUs; this machine has {len(_gpus())}.",
                 where=node.step.location,
