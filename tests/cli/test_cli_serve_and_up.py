@@ -21,15 +21,7 @@ from cli_project import interlock, interlock_json, starter
 
 pytestmark = pytest.mark.xdist_group("serve-and-up")
 
-ROW = {
-    "carrier": "UA",
-    "origin": "EWR",
-    "hour": 17,
-    "distance": 1000,
-    "wind_speed": 10.0,
-    "precip": 0.0,
-    "visib": 10.0,
-}
+ROW = {"carrier": "UA", "origin": "EWR", "hour": 17}
 
 
 @contextmanager
