@@ -54,10 +54,6 @@ class Origins:
             self._known[key] = self._find(module, file)
         return self._known[key]
 
-    def of_module(self, module: str) -> Origin:
-        """Return the origin of a module that may have been imported."""
-        return self.of(module, getattr(sys.modules.get(module), "__file__", None))
-
     def _find(self, module: str, file: str | None) -> Origin:
         top = module.partition(".")[0]
         if top == _OURSELVES:

@@ -83,13 +83,6 @@ def time_list(counts: Any, column: Column) -> list[Any]:
     return list(times.texts(counts, unit, aware=column.tz is not None))
 
 
-def masked(values: list[Any], nulls: Any) -> list[Any]:
-    """Return the values with None where the numpy mask says null."""
-    if nulls is None or not nulls.any():
-        return values
-    return [None if is_null else value for value, is_null in zip(values, nulls.tolist(), strict=True)]
-
-
 def python_list(values: Iterable[Any], column: str, *, nan_is_null: bool) -> list[Any]:
     """Return Python objects as JSON values.
 
