@@ -15,13 +15,21 @@ from interlock.records.schema import APPLICATION_ID, SCHEMA_VERSION
 from interlock.records.upgrade import migrate, read_stamp
 
 
-def _schema(path: Path) -> list[tuple[str, str, str]]:
+def _schema(path: Path) -> dict[str, object]:
+    """Return what a file's tables are, in no order: an added column comes last, whatever comes before it."""
     with sqlite3.connect(path) as file:
-        rows = file.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
-        stamp = [file.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")]
-        versions = file.execute("SELECT * FROM alembic_version").fetchall()
+        tables = file.execute("SELECT type, name FROM sqlite_master ORDER BY name").fetchall()
+        found: dict[str, object] = {
+            f"{pragma} {name}": sorted(row[1:] for row in file.execute(f"PRAGMA {pragma}({name})"))
+            for kind, name in tables
+            for pragma in ("table_info", "foreign_key_list", "index_list", "index_xinfo")
+        }
+        found["stamp"] = [
+            file.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
+        ]
+        found["versions"] = file.execute("SELECT * FROM alembic_version").fetchall()
     file.close()
-    return [(kind, name, " ".join((sql or "").split())) for kind, name, sql in rows] + stamp + versions
+    return found | {"tables": tables}
 
 
 def _old_file(path: Path) -> None:

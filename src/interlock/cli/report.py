@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def run_report(made: Build) -> dict[str, Any]:
     """Return what `interlock run --json` prints."""
-    from interlock.engine.run import recordable
+    from interlock.engine.recordable import recordable
 
     run = made.run
     report: dict[str, Any] = {
@@ -34,7 +34,7 @@ def run_report(made: Build) -> dict[str, Any]:
 
 def refusal_report(refused: LeakageRefused, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the report of a run that was refused before anything ran."""
-    from interlock.engine.run import recordable
+    from interlock.engine.recordable import recordable
 
     return {
         "run": refused.run_id,

@@ -36,6 +36,16 @@ def artifact_identity(artifact: Artifact) -> str:
     return f"{artifact.type}@{artifact.digest}"
 
 
-def cache_key(node: Node, fingerprint: str, inputs: Mapping[str, object]) -> str:
-    """Return the key under which the outputs of a node are kept for later runs."""
-    return digest_json([KEY_VERSION, fingerprint, dict(inputs), list(node.mapped), list(node.outputs)])
+def cache_key(
+    node: Node, fingerprint: str, inputs: Mapping[str, object], setting: Mapping[str, object] | None = None
+) -> str:
+    """Return the key under which the outputs of a node are kept for later runs.
+
+    Args:
+        node: The step.
+        fingerprint: Of its code.
+        inputs: What identifies each input.
+        setting: What else all steps of the run depend on, where there is anything.
+    """
+    made_of = [KEY_VERSION, fingerprint, dict(inputs), list(node.mapped), list(node.outputs)]
+    return digest_json([*made_of, *([dict(setting)] if setting else [])])

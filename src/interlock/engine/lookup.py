@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from interlock.engine.context import RunContext
@@ -14,6 +14,7 @@ from interlock.graph.step import Step
 from interlock.identity.artifact import Artifact
 from interlock.identity.code import Fingerprint, fingerprint
 from interlock.identity.digest import digest_json
+from interlock.identity.facts import declared
 from interlock.store.formats.containers import blobs_of
 
 
@@ -22,6 +23,12 @@ def _blobs(outputs: Mapping[str, Artifact]) -> Iterator[str]:
     for artifact in outputs.values():
         if artifact.inline is None:
             yield from blobs_of(artifact)
+
+
+def setting_of(variables: Sequence[str], seed: int) -> dict[str, object]:
+    """Return what all steps of a run depend on, as far as it is not the usual: seed and declared variables."""
+    found: dict[str, object] = {"seed": seed} if seed else {}
+    return found | ({"variables": declared(variables)} if variables else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +49,22 @@ class Lookup:
         datasets: The snapshots that the run reads.
         cache: Whether earlier outputs may be taken at all.
         from_step: A step from which on, it included, none may be taken.
+        seed: What the random numbers begin with.
     """
 
     def __init__(
-        self, graph: Graph, context: RunContext, datasets: RunDatasets, *, cache: bool, from_step: str | None
+        self,
+        graph: Graph,
+        context: RunContext,
+        datasets: RunDatasets,
+        *,
+        cache: bool,
+        from_step: str | None,
+        seed: int = 0,
     ) -> None:
+        self._graph = graph
         self._context = context
+        self._setting = setting_of(context.project.config.environment.variables, seed)
         self._cache = cache
         self._from_step = from_step
         self._forced = graph.descendants(from_step) if from_step else frozenset[str]()
@@ -78,7 +95,11 @@ class Lookup:
             error.where = error.where or node.location
             raise
         shown = {name: one if isinstance(one, str) else digest_json(one) for name, one in inputs.items()}
-        return StepKey(cache_key(node, made_of.digest, inputs), made_of, shown)
+        return StepKey(cache_key(node, made_of.digest, inputs, self._setting), made_of, shown)
+
+    def fingerprints(self) -> dict[str, Fingerprint]:
+        """Return the fingerprint of each step of the graph, by node."""
+        return {node.name: self._fingerprint(node) for node in self._graph.nodes if node.step is not None}
 
     def find(self, node: Node, key: StepKey) -> tuple[Mapping[str, Artifact] | None, str]:
         """Return the earlier outputs for a key, or None, and the reason in words."""

@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TextIO
 
 from interlock.engine.capture import capturing_streams
+from interlock.engine.commit import commit_of
 from interlock.engine.context import RunContext
 from interlock.engine.datasets import RunDatasets
 from interlock.engine.lookup import Lookup, StepKey
 from interlock.engine.metrics import merged_metrics, metric_refs
 from interlock.engine.progress import Progress, Silence
+from interlock.engine.recordable import recordable
 from interlock.engine.resources import check_capacity
 from interlock.engine.result import Run, RunStatus, StepResult, StepState
 from interlock.engine.values import RunValues
@@ -22,10 +24,10 @@ from interlock.errors import InterlockError
 from interlock.graph.leakage import LeakReport
 from interlock.graph.model import Graph, Node
 from interlock.identity.artifact import Artifact
-from interlock.identity.canonical import NotCanonical, canonical_json
-from interlock.identity.environment import environment
+from interlock.identity.environment import Environment, environment
+from interlock.identity.facts import declared, machine_facts
 from interlock.identity.git import git_state
-from interlock.records.model import AttemptRecord, MetricPoint, RunRecord, StepRecord
+from interlock.records.model import AttemptRecord, Commit, MetricPoint, RunRecord, StepRecord
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class RunOptions:
         signal_id: The signal that caused the run.
         tags: Free text by name.
         leaks: The leak report of the graph.
+        seed: What the random numbers of the steps begin with.
         echo: Where what steps print is shown while they run; None shows it nowhere.
     """
 
@@ -49,6 +52,7 @@ class RunOptions:
     tags: Mapping[str, str] | None = None
     leaks: LeakReport | None = None
     echo: TextIO | None = None
+    seed: int = 0
 
 
 def run_graph(
@@ -72,22 +76,37 @@ def run_graph(
     if options.from_step is not None:
         graph.node(options.from_step)
     datasets = RunDatasets(graph, context)
-    record = start_record(graph, context, options)
-    running = _Running(graph, context, options, progress or Silence(), datasets, record)
+    lookup = Lookup(
+        graph, context, datasets, cache=options.cache, from_step=options.from_step, seed=options.seed
+    )
+    here = environment()
+    commit = commit_of(
+        graph,
+        context.project,
+        context.store,
+        snapshots={name: snapshot.digest for name, snapshot in datasets.snapshots.items()},
+        fingerprints=lookup.fingerprints(),
+        environment=here.digest,
+        variables=declared(context.project.config.environment.variables),
+        seed=options.seed,
+    )
+    record = start_record(graph, context, options, here, commit)
+    running = _Running(graph, context, options, progress or Silence(), datasets, lookup, record)
     return running.execute()
 
 
 def refuse_run(graph: Graph, context: RunContext, options: RunOptions, reason: str) -> RunRecord:
     """Record a run that is refused before anything runs."""
-    record = start_record(graph, context, options)
+    record = start_record(graph, context, options, environment(), None)
     return context.records.runs.finish(record.id, "refused", error=reason)
 
 
-def start_record(graph: Graph, context: RunContext, options: RunOptions) -> RunRecord:
+def start_record(
+    graph: Graph, context: RunContext, options: RunOptions, here: Environment, commit: Commit | None
+) -> RunRecord:
     """Give a run its number and record what it starts from: params, code, environment, who caused it."""
     records, root = context.records, context.project.root
     records.runs.mark_lost()
-    here = environment()
     records.environments.add(here)
     git = git_state(root)
     return records.runs.start(
@@ -96,24 +115,13 @@ def start_record(graph: Graph, context: RunContext, options: RunOptions) -> RunR
         params=recordable(graph.params),
         git=asdict(git) if git else None,
         environment=here.digest,
+        commit=commit,
+        facts={"seed": options.seed, **machine_facts(context.project.config.environment.variables)},
         signal_id=options.signal_id,
         waivers=graph.deployable.waivers if graph.deployable else {},
         leaks=asdict(options.leaks) if options.leaks else None,
         tags=options.tags or {},
     )
-
-
-def recordable(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return params as JSON; a value that is none is recorded as the text that it prints as."""
-    return {name: _recordable(value) for name, value in params.items()}
-
-
-def _recordable(value: Any) -> Any:
-    try:
-        canonical_json(value)
-    except NotCanonical:
-        return repr(value)
-    return value
 
 
 class _Running:
@@ -126,6 +134,7 @@ class _Running:
         options: RunOptions,
         progress: Progress,
         datasets: RunDatasets,
+        lookup: Lookup,
         record: RunRecord,
     ) -> None:
         self._graph = graph
@@ -135,7 +144,7 @@ class _Running:
         self._datasets = datasets
         self._id = record.id
         self._values = RunValues(graph, context.artifacts, datasets.load)
-        self._lookup = Lookup(graph, context, datasets, cache=options.cache, from_step=options.from_step)
+        self._lookup = lookup
         self._steps = [node for node in graph.nodes if node.step is not None]
         self._results: list[StepResult] = []
         self._hits: list[StepRecord] = []  # recorded together: losing one costs a look-up, not work
@@ -185,7 +194,9 @@ class _Running:
     def _run(self, node: Node, position: int, key: StepKey, reason: str) -> StepFailed | None:
         self._flush_hits()
         self._progress.step_started(node.name, position)
-        outcome = run_step(node, lambda: self._values.of(node.refs()), self._context.artifacts)
+        outcome = run_step(
+            node, lambda: self._values.of(node.refs()), self._context.artifacts, seed=self._options.seed
+        )
         self._record(node, position, key, reason, outcome)
         if outcome.failure is None:
             self._add(node, outcome.artifacts, outcome.values)

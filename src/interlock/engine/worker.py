@@ -12,6 +12,7 @@ from typing import Any
 
 from interlock.engine.capture import Printed, printing_into
 from interlock.engine.resources import Meter, Usage
+from interlock.engine.seeds import seeded
 from interlock.engine.timeouts import limited
 from interlock.engine.tracking import LoggedMetric, Scope, logging_into
 from interlock.errors import InterlockError
@@ -64,9 +65,11 @@ class StepOutcome:
 
 
 def run_step(
-    node: Node, load_inputs: Callable[[], Mapping[Ref, Any]], artifacts: ArtifactStore
+    node: Node, load_inputs: Callable[[], Mapping[Ref, Any]], artifacts: ArtifactStore, *, seed: int = 0
 ) -> StepOutcome:
     """Load the inputs of a node, call its function with retries, and store its outputs.
+
+    Its random numbers begin with what `seed` and its name make.
 
     Every failure of the step is in the outcome; KeyboardInterrupt and SystemExit pass.
     """
@@ -78,7 +81,8 @@ def run_step(
         started_at, clock = time.time(), time.perf_counter()
         scope = Scope()
         try:
-            saved, values = _attempt(node, step, load_inputs, artifacts, printed, scope)
+            with seeded(seed, node.name, number):
+                saved, values = _attempt(node, step, load_inputs, artifacts, printed, scope)
         except Exception as error:  # noqa: BLE001 - the boundary to user code
             failure = _failure(node, error)
             attempts.append(Attempt(number + 1, started_at, time.perf_counter() - clock, str(failure)))

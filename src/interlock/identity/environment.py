@@ -8,11 +8,12 @@ import platform
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from interlock.identity.digest import digest_json
+from interlock.identity.direct_url import origin_of
 from interlock.identity.fields import MalformedRecord, take_fields
 
 # The folder `numpy-2.4.6.dist-info` tells name and version without a look inside.
@@ -33,22 +34,34 @@ class Environment:
         python: Implementation and version, such as `CPython 3.11.7`.
         platform: System and machine, such as `Linux x86_64`.
         distributions: Version by normalised name.
+        origins: By normalised name, where a distribution came from that is not from a package index:
+            `git+https://…@commit`, the address of an archive, or `folder` and `editable folder` for what
+            was installed from a folder of the machine.
     """
 
     digest: str
     python: str
     platform: str
     distributions: Mapping[str, str]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, python: str, system: str, distributions: Mapping[str, str]) -> Self:
+    def of(
+        cls,
+        python: str,
+        system: str,
+        distributions: Mapping[str, str],
+        origins: Mapping[str, str] | None = None,
+    ) -> Self:
         """Make the environment of these facts."""
-        ordered = dict(sorted(distributions.items()))
-        return cls(digest_json(["Environment", python, system, ordered]), python, system, ordered)
+        ordered, elsewhere = dict(sorted(distributions.items())), dict(sorted((origins or {}).items()))
+        facts = [python, system, ordered, *([elsewhere] if elsewhere else [])]
+        return cls(digest_json(["Environment", *facts]), python, system, ordered, elsewhere)
 
     def to_json(self) -> dict[str, Any]:
         """Return the environment as a JSON object."""
-        return {name: getattr(self, name) for name in _FIELDS} | {"distributions": dict(self.distributions)}
+        found = {name: getattr(self, name) for name in _FIELDS} | {"distributions": dict(self.distributions)}
+        return found | {"origins": dict(self.origins)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
@@ -61,13 +74,17 @@ class Environment:
         faults = [name for name, version in found["distributions"].items() if not isinstance(version, str)]
         if faults:
             raise MalformedRecord("environment", [f"the version of {name!r} is no text" for name in faults])
-        return cls(**found)
+        return cls(**found, origins=record.get("origins") or {})
 
 
 def environment() -> Environment:
     """Return the environment of this process."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return Environment.of(python, f"{platform.system()} {platform.machine()}", installed(sys.path))
+    found = installed(sys.path)
+    system = f"{platform.system()} {platform.machine()}"
+    return Environment.of(
+        python, system, found, {name: one for name, one in origins(sys.path).items() if name in found}
+    )
 
 
 def installed(path: Sequence[str]) -> dict[str, str]:
@@ -84,6 +101,17 @@ def installed(path: Sequence[str]) -> dict[str, str]:
                 here[name] = version
         versions = here | versions
     return dict(sorted(versions.items()))
+
+
+def origins(path: Sequence[str]) -> dict[str, str]:
+    """Return where the distributions came from that were not installed from a package index."""
+    found: dict[str, str] = {}
+    for entry in dict.fromkeys(path):
+        for folder in Path(entry or ".").glob("*.dist-info/direct_url.json"):
+            known = distribution_of(folder.parent)
+            if known is not None:
+                found.setdefault(known[0], origin_of(folder.read_text("utf-8", "replace")))
+    return found
 
 
 def normalised(name: str) -> str:

@@ -110,5 +110,13 @@ def insert_once(table: sa.Table) -> Insert:
 
 
 def row_of(table: sa.Table, body: Body, digest: str) -> dict[str, Any]:
-    """Return the row of a table whose columns are fields of the body, and `manifest` its digest."""
-    return {c.name: digest if c.name == "manifest" else body[c.name] for c in table.columns}
+    """Return the row of a table whose columns are fields of the body, and `manifest` its digest.
+
+    A column that may be NULL may be missing from the body: manifests are older than some columns.
+    """
+    found = {
+        c.name: body.get(c.name) if c.nullable else body[c.name]
+        for c in table.columns
+        if c.name != "manifest"
+    }
+    return found | ({"manifest": digest} if "manifest" in table.columns else {})

@@ -30,6 +30,40 @@ UNSET = Unset.UNSET
 
 
 @dataclass(frozen=True)
+class Commit:
+    """What names a run: data, code, configuration and environment together.
+
+    Attributes:
+        version: The short id.
+        facets: The digest of each of the four.
+        code: Digest of the manifest that lists the project's files.
+        graph: Digest of the manifest that says how the steps are connected.
+    """
+
+    version: str
+    facets: Mapping[str, str]
+    code: str
+    graph: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What came of an attempt to make a run again.
+
+    Attributes:
+        verdict: The outcome in one word.
+        body: The whole report, artifact by artifact.
+    """
+
+    run_id: str
+    number: int
+    verdict: str
+    body: Mapping[str, Any]
+    at: float
+    manifest: str | None = None
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """One run of a pipeline.
 
@@ -38,6 +72,11 @@ class RunRecord:
         sequence: Place among all runs in the order in which they were started, whatever the clock said.
         git: Commit, branch, remote and whether the work tree was dirty; the patch itself is `Runs.patch`.
         patch: Digest of the manifest that holds the patch of a dirty work tree.
+        version: Short id that names data, code, configuration and environment together.
+        facets: The digest of each of the four; `version` is made of them.
+        code: Digest of the manifest that lists the files of the project that the run was made of.
+        graph: Digest of the manifest that says how its steps were connected.
+        facts: What else was so on the machine: processor, libraries, thread counts, declared variables, seed.
         process: Identity of the process that survives the reuse of its number; empty where unknown.
         leaks: The leak report as JSON; `waivers` says which of them the code accepts, and why.
         manifest: Digest of the run manifest that this record was derived from.
@@ -62,6 +101,11 @@ class RunRecord:
     git: Mapping[str, Any] | None = None
     patch: str | None = None
     environment: str | None = None
+    version: str | None = None
+    facets: Mapping[str, str] = field(default_factory=dict)
+    code: str | None = None
+    graph: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
     signal_id: int | None = None
     finished_at: float | None = None
     error: str | None = None

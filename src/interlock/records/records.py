@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from interlock.records.cache import Cache
+from interlock.records.certificates import Certificates
 from interlock.records.database import Database
 from interlock.records.datasets import Datasets
 from interlock.records.deployments import Deployments
@@ -44,6 +45,7 @@ class Records:
         self.metrics = Metrics(database)
         self.logs = Logs(database)
         self.environments = Environments(ledger)
+        self.certificates = Certificates(ledger)
         self.datasets = Datasets(ledger)
         self.models = Models(ledger)
         self.signals = Signals(ledger)

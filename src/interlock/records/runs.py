@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from interlock.errors import InterlockError
 from interlock.records.database import first_of
 from interlock.records.jsontext import legible
 from interlock.records.ledger import Ledger, later_than, next_number
-from interlock.records.model import EndStatus, RunRecord, RunStatus
+from interlock.records.model import Commit, EndStatus, RunRecord, RunStatus
 from interlock.records.patches import put_patch, read_patch
 from interlock.records.processes import is_alive, process_identity
 from interlock.records.run_manifest import state_run
@@ -56,6 +56,8 @@ class Runs:
         params: Mapping[str, Any] | None = None,
         git: Mapping[str, Any] | None = None,
         environment: str | None = None,
+        commit: Commit | None = None,
+        facts: Mapping[str, Any] | None = None,
         signal_id: int | None = None,
         waivers: Mapping[str, str] | None = None,
         leaks: Any = None,
@@ -67,6 +69,8 @@ class Runs:
 
         Args:
             git: State of the work tree; the text under "patch" is kept once and apart, see `patch`.
+            commit: What names the run: its version, and where its code and its graph are kept.
+            facts: What else was so on the machine.
             pid: The process that does the work; this one when not given.
         """
         pid = os.getpid() if pid is None else pid
@@ -77,7 +81,9 @@ class Runs:
             "leaks": leaks,
             "git": None if git is None else {name: git[name] for name in git if name != "patch"},
             "environment": environment,
+            "facts": facts or {},
             "signal_id": signal_id,
+            **(asdict(commit) if commit else {}),
         }
 
         def work(connection: sa.Connection) -> RunRecord:
@@ -193,7 +199,7 @@ class Runs:
         row = first_of(connection, _BY_ID, {"wanted": run_id})
         if row is None:
             raise unknown_run(self._database, run_id)
-        return RunRecord(**row)
+        return _record(row)
 
     def _state(self, connection: sa.Connection, run: RunRecord) -> RunRecord:
         state_run(self._ledger, connection, run)
@@ -213,7 +219,7 @@ class Runs:
             query = query.where(runs.c.pipeline == pipeline)
         if status is not None:
             query = query.where(runs.c.status == status)
-        return [RunRecord(**row) for row in self._database.rows(query)]
+        return [_record(row) for row in self._database.rows(query)]
 
     def patch(self, run_id: str) -> str:
         """Return the difference between the commit and the work tree that the run used; empty when clean.
@@ -225,3 +231,8 @@ class Runs:
         return (
             "" if digest is None else self._database.read(lambda connection: read_patch(connection, digest))
         )
+
+
+def _record(row: Mapping[str, Any]) -> RunRecord:
+    # Runs that are older than a column have nothing in it.
+    return RunRecord(**{name: value for name, value in row.items() if value is not None})

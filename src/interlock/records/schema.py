@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 from interlock.records.jsontext import dumps, loads
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Counts up with every migration; kept in the file as `user_version` and as Alembic's revision."""
 
 APPLICATION_ID = 0x494C4B31
@@ -104,6 +104,11 @@ runs = sa.Table(
     *(_json(name) for name in ("params", "tags", "metrics", "snapshots", "git", "waivers", "leaks")),
     _maybe_text("patch"),
     _maybe_text("environment"),
+    _maybe_text("version"),
+    _json("facets"),
+    _maybe_text("code"),
+    _maybe_text("graph"),
+    _json("facts"),
     _maybe_int("signal_id"),
     _int("pid"),
     _text("host"),
@@ -203,7 +208,20 @@ environments = sa.Table(
     _text("python"),
     _text("platform"),
     _json("distributions"),
+    _json("origins"),
     _text("manifest"),
+)
+
+certificates = sa.Table(
+    "certificates",
+    metadata,
+    _text("run_id", primary_key=True),
+    _int("number", primary_key=True, autoincrement=False),
+    _text("verdict"),
+    _json("body"),
+    _real("at"),
+    _text("manifest"),
+    sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
 )
 
 patches = sa.Table("patches", metadata, _text("digest", primary_key=True), _text("text"))

@@ -137,6 +137,16 @@ class ModelConfig(Table):
     drift: DriftConfig = Field(default_factory=DriftConfig, description="When requests count as drifted.")
 
 
+class EnvironmentConfig(Table):
+    """`[environment]`: what the code reads of its surroundings."""
+
+    variables: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] = Field(
+        default=(),
+        description="Environment variables that steps read. They are recorded, and steps run anew when one changes.",
+        strict=False,
+    )
+
+
 class Config(Table):
     """The whole file."""
 
@@ -145,6 +155,9 @@ class Config(Table):
     }
     data: dict[Name, DataConfig] = Field(default_factory=dict, description="Datasets by name.")
     model: dict[Name, ModelConfig] = Field(default_factory=dict, description="Models by name.")
+    environment: EnvironmentConfig = Field(
+        default_factory=EnvironmentConfig, description="What the code reads of its surroundings."
+    )
 
 
 @dataclass(frozen=True)
