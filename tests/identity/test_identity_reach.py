@@ -282,3 +282,20 @@ def test_a_naming_leaves_the_code_of_others_alone() -> None:
     naming = project_naming(None)
     assert naming(dict) is None
     assert naming(functools.partial) is None
+
+
+def test_places_and_files_tell_where_the_parts_are_and_are_no_identity(load: Load) -> None:
+    main = "import reach_tools\nLIMIT = 1\n\nclass C:\n    def m(self): return LIMIT\n\ndef step(x):\n    import reach_late\n    return reach_tools.h(C(), {}x)\n"
+    tools = "\n\ndef h(x):\n    return x\n"
+    module = load(reach_main=main.format(""), reach_tools=tools, reach_late="X = 1\n")
+    root = Path(str(module.__file__)).parent
+    found = fingerprint(module.step, root=root)
+    assert found.places["reach_main:step"] == "reach_main.py:7"
+    assert found.places["reach_main:LIMIT"] == "reach_main.py:2"
+    assert found.places["reach_main:C"] == "reach_main.py:4"
+    assert found.places["reach_tools:h"] == "reach_tools.py:3"
+    assert "python" not in found.places
+    assert found.files == ("reach_late.py", "reach_main.py", "reach_tools.py")
+    moved = load(reach_main="\n" + main.format(""), reach_tools=tools, reach_late="X = 1\n")
+    assert fingerprint(moved.step, root=root).places != found.places
+    assert fingerprint(moved.step, root=root).digest == found.digest

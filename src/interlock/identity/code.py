@@ -16,7 +16,7 @@ A module that a function imports when it runs counts as a whole, as it need not 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,15 @@ class Fingerprint:
         digest: Equal when the code does the same.
         parts: What was found: "module:qualname" -> digest for functions, classes and constants,
             "dist:name" -> version for distributions, "python" -> version of the language. It tells which part moved the digest.
+        places: Where the parts are defined: label -> "path:line", the path relative to the project. Distributions
+            and Python have none. No part of the digest.
+        files: The project's files that were reached, relative to the project. No part of the digest.
     """
 
     digest: str
     parts: Mapping[str, str]
+    places: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
 
 def fingerprint(function: Callable[..., Any], *, root: Path | None) -> Fingerprint:
@@ -50,7 +55,9 @@ def fingerprint(function: Callable[..., Any], *, root: Path | None) -> Fingerpri
     search = Search(root)
     entry = search.bind(function)
     parts = dict(sorted(search.finish().items()))
-    return Fingerprint(digest_json(["Code", entry, parts]), parts)
+    return Fingerprint(
+        digest_json(["Code", entry, parts]), parts, search.places.texts(), search.places.files()
+    )
 
 
 def project_naming(root: Path | None) -> Naming:

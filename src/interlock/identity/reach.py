@@ -14,6 +14,7 @@ from interlock.identity.bytecode import code_shape
 from interlock.identity.digest import digest_json, digest_value
 from interlock.identity.modules import find_module_file, imported_modules
 from interlock.identity.origin import Origin, Origins
+from interlock.identity.places import Places
 from interlock.identity.references import References, references_of_code, references_of_tree
 from interlock.identity.source import Source, source_of
 from interlock.identity.walk import Undigestible, type_name
@@ -72,6 +73,7 @@ class Search:
         self._owners: dict[str, Any] = {}
         self._kept: list[Any] = []
         self._sources: dict[str, Source | None] = {}
+        self.places = Places(root)
         self._waiting: deque[tuple[str, Callable[[], str]]] = deque()
 
     def finish(self) -> dict[str, str]:
@@ -116,7 +118,9 @@ class Search:
         around = getattr(function, "__wrapped__", None)
         if isinstance(around, FunctionType):
             label += f"[{module_name(around.__globals__)}:{around.__qualname__}]"
-        return self._note(function, label, lambda: self._function_digest(function))
+        noted = self._note(function, label, lambda: self._function_digest(function))
+        self.places.add(noted, code.co_filename, code.co_firstlineno)
+        return noted
 
     def _bind_foreign(self, function: FunctionType, label: str) -> str:
         """Note what a decorator of a library holds in its closure: the project's function."""
@@ -136,7 +140,12 @@ class Search:
         label = f"{name}:{cls.__qualname__}"
         if self._origin(name, getattr(module, "__file__", None)).kind != "project":
             return label
-        return self._note(cls, label, lambda: self._class_digest(cls, module))
+        noted = self._note(cls, label, lambda: self._class_digest(cls, module))
+        file = getattr(module, "__file__", None)
+        source = self._source(file) if file is not None else None
+        if file is not None and source is not None:
+            self.places.add(noted, file, source.line_of_class(cls.__qualname__))
+        return noted
 
     def _bind_module(self, module: ModuleType) -> str:
         file = getattr(module, "__file__", None)
@@ -149,6 +158,7 @@ class Search:
         label = f"{module}:*"
         if label not in self._owners:
             self._owners[label] = file
+            self.places.add(label, file, 1)
             self._waiting.append((label, lambda: self._file_digest(module, file)))
         return label
 
@@ -256,7 +266,15 @@ class Search:
         if label not in self._owners:
             self._owners[label] = value
             self._parts[label] = self._value(value)
+            self._place_constant(label)
         return label
+
+    def _place_constant(self, label: str) -> None:
+        module, _, name = label.partition(":")
+        file = getattr(sys.modules.get(module), "__file__", None)
+        source = self._source(file) if file is not None else None
+        if file is not None and source is not None:
+            self.places.add(label, file, source.line_of_name(name))
 
     def _import(self, module: str) -> str:
         file = find_module_file(module)

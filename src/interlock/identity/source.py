@@ -18,6 +18,7 @@ from types import CodeType
 from typing import Any
 
 from interlock.identity.digest import digest_bytes
+from interlock.identity.places import first_bindings
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Place = tuple[str, int]
@@ -59,6 +60,19 @@ class Source:
     def classes(self, qualname: str) -> list[ast.ClassDef]:
         """Return the definitions of a class; more than one where an `if` decides."""
         return [_skeleton(node) for node in self._classes.get(qualname, [])]
+
+    def line_of_class(self, qualname: str) -> int | None:
+        """Return the line of the first definition of a class, or None if it is not here."""
+        nodes = self._classes.get(qualname)
+        return nodes[0].lineno if nodes else None
+
+    def line_of_name(self, name: str) -> int | None:
+        """Return the first line at module level that binds a name, or None if none does."""
+        return self._bindings.get(name)
+
+    @functools.cached_property
+    def _bindings(self) -> dict[str, int]:
+        return first_bindings(self.tree)
 
     @functools.cached_property
     def module_digest(self) -> str:
