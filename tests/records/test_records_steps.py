@@ -83,7 +83,7 @@ def test_an_entry_whose_bytes_are_gone_can_be_forgotten(records: Records) -> Non
     assert not records.cache.forget(key)
 
 
-def test_the_latest_step_of_a_pipeline_skips_those_without_a_key(records: Records) -> None:
+def test_the_step_before_a_run_is_of_its_pipeline_and_has_a_key(records: Records) -> None:
     for pipeline, changes in (
         ("delays", {"key": "old"}),
         ("delays", {"key": None}),
@@ -91,10 +91,16 @@ def test_the_latest_step_of_a_pipeline_skips_those_without_a_key(records: Record
     ):
         run = records.runs.start(pipeline)
         records.steps.record(run.id, build_step(**changes))
-    latest = records.steps.latest("delays", "clean")
-    assert latest is not None
-    assert (latest.key, latest.fingerprint_parts) == ("old", build_step().fingerprint_parts)
-    assert records.steps.latest("delays", "fit") is None
+    last = records.runs.start("delays")
+    records.steps.record(last.id, build_step(key="new"))
+    found = records.steps.before(last, "clean")
+    assert found is not None
+    assert (found[0], found[1].key, found[1].fingerprint_parts) == (
+        "delays/1",
+        "old",
+        build_step().fingerprint_parts,
+    )
+    assert records.steps.before(last, "fit") is None
 
 
 def test_the_makers_of_a_value_are_found(records: Records) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from interlock.engine.kept import keep_code
@@ -55,7 +55,7 @@ def commit_of(
         ),
         "environment": environment,
     }
-    code = keep_code(store, project, graph, _reached(fingerprints.values()))
+    code = keep_code(store, project, graph, fingerprints.values())
     return Commit(version_of(facets), facets, code, store.put_manifest(KIND, connected))
 
 
@@ -73,7 +73,3 @@ def _param(value: Any) -> str:
 def version_of(facets: Mapping[str, str]) -> str:
     """Return the short id of four facets."""
     return digest_hex(digest_json(["version", [facets[name] for name in FACETS]]))[:VERSION_LENGTH]
-
-
-def _reached(fingerprints: Iterable[Fingerprint]) -> set[str]:
-    return {path for one in fingerprints for path in getattr(one, "files", ())}

@@ -8,15 +8,17 @@ from __future__ import annotations
 import linecache
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from interlock.graph.model import Graph
+from interlock.identity.code import Fingerprint
 from interlock.stack.config import Project
 from interlock.stack.sockets import BlobStore
 
 KIND = "code"
-"""The kind of the manifests: `files` gives the digest of each file by its path in the project."""
+"""The kind of the manifests: `files` gives the digest of each file by its path, `places` where each part of the
+code is."""
 
 CELLS = "<typed>/"
 """What the paths begin with of code that was typed into a prompt or a notebook: it lies in no file."""
@@ -24,7 +26,7 @@ CELLS = "<typed>/"
 _INSTALLED = ("site-packages", "dist-packages")
 
 
-def keep_code(store: BlobStore, project: Project, graph: Graph, reached: Iterable[str] = ()) -> str:
+def keep_code(store: BlobStore, project: Project, graph: Graph, reached: Iterable[Fingerprint] = ()) -> str:
     """Put the code of a run into the store and return the digest of its manifest.
 
     Kept are the files of the project that this process has imported, those that the steps reach beside,
@@ -34,10 +36,11 @@ def keep_code(store: BlobStore, project: Project, graph: Graph, reached: Iterabl
         store: Where it is kept.
         project: The project.
         graph: What is run; steps that were typed in are kept as text.
-        reached: Paths, relative to the project, of further files that the steps reach.
+        reached: The fingerprints of the steps: they say which further files are reached, and where things are.
     """
     root = project.root.resolve()
-    paths = {*_imported(root), *(root / path for path in reached)}
+    reached = tuple(reached)
+    paths = {*_imported(root), *(root / path for one in reached for path in one.files)}
     if project.file is not None:
         paths.add(project.file.resolve())
     files = {
@@ -46,13 +49,8 @@ def keep_code(store: BlobStore, project: Project, graph: Graph, reached: Iterabl
         if path.is_relative_to(root) and path.is_file()
     }
     typed = {name: store.put_bytes(text.encode()) for name, text in _typed(graph).items()}
-    return store.put_manifest(KIND, {"files": {**files, **typed}})
-
-
-def read_code(store: BlobStore, digest: str) -> Mapping[str, str]:
-    """Return the digest of each kept file by its path in the project."""
-    files: dict[str, str] = store.get_manifest(KIND, digest)["files"]
-    return files
+    places = {label: place for one in reached for label, place in one.places.items()}
+    return store.put_manifest(KIND, {"files": {**files, **typed}, "places": places})
 
 
 def _imported(root: Path) -> Iterable[Path]:

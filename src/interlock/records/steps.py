@@ -14,7 +14,7 @@ from interlock.records.cache import write_entries
 from interlock.records.database import Database, rows_of
 from interlock.records.jsontext import legible
 from interlock.records.ledger import insert_once, upsert
-from interlock.records.model import AttemptRecord, Producer, StepRecord
+from interlock.records.model import AttemptRecord, Producer, RunRecord, StepRecord
 from interlock.records.schema import artifacts, fingerprints, runs, steps
 from interlock.records.unknown import unknown_run
 
@@ -74,11 +74,16 @@ class Steps:
         query = _WITH_PARTS.where(steps.c.run_id == run_id, steps.c.node == node)
         return self._first(query)
 
-    def latest(self, pipeline: str, node: str) -> StepRecord | None:
-        """Return what `node` last did in any run of `pipeline`; what a miss of the cache is compared with."""
-        query = _WITH_PARTS.join(runs, steps.c.run_id == runs.c.id)
-        found = query.where(runs.c.pipeline == pipeline, steps.c.node == node, steps.c.key.is_not(None))
-        return self._first(found.order_by(runs.c.sequence.desc()).limit(1))
+    def before(self, run: RunRecord, node: str) -> tuple[str, StepRecord] | None:
+        """Return what `node` last did before a run, in a run of the same pipeline, and which run that was."""
+        query = _WITH_PARTS.join(runs, steps.c.run_id == runs.c.id).where(
+            runs.c.pipeline == run.pipeline,
+            runs.c.sequence < run.sequence,
+            steps.c.node == node,
+            steps.c.key.is_not(None),
+        )
+        row = self._database.row(query.order_by(runs.c.sequence.desc()).limit(1))
+        return None if row is None else (row["run_id"], step_of(row))
 
     def _first(self, query: sa.Select[Any]) -> StepRecord | None:
         row = self._database.row(query)

@@ -1,0 +1,57 @@
+"""`interlock why`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from interlock.cli.console import console, print_json
+from interlock.cli.options import Json, this_context
+
+if TYPE_CHECKING:
+    from interlock.history.changes import Change
+    from interlock.history.why import Reason
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command()(why)
+
+
+def why(
+    run: Annotated[str, typer.Argument(help="A run such as delays/3.")],
+    step: Annotated[str | None, typer.Argument(help="Only this step.")] = None,
+    against: Annotated[str | None, typer.Option(help="The run to compare with; else the one before.")] = None,
+    json: Json = False,
+) -> None:
+    """Say why each step of a run ran or was taken from the cache, and what had changed."""
+    from interlock.history.why import explain  # brings the records: not for --help
+
+    with this_context() as context:
+        reasons = explain(context, run, step, against=against)
+    if json:
+        print_json({"run": run, "steps": [asdict(reason) for reason in reasons]})
+        return
+    for reason in reasons:
+        _print(reason)
+
+
+def _print(reason: Reason) -> None:
+    out = console()
+    style = {"ran": "bold", "failed": "bold red"}.get(reason.state, "dim")
+    since = f" (since {reason.since})" if reason.since and reason.changes else ""
+    out.print(f"{reason.step}  {reason.state}: {reason.words}{since}", style=style)
+    for change in reason.changes:
+        _print_change(change)
+
+
+def _print_change(change: Change) -> None:
+    out = console()
+    moved = " → ".join(one for one in (change.before, change.after) if one)
+    place = f"  {change.where}" if change.where else ""
+    out.print(f"    {change.kind} {change.what}{f': {moved}' if moved else ''}{place}")
+    for line in change.lines:
+        style = {"-": "red", "+": "green"}.get(line[:1], "")
+        out.print(f"      {line}", style=style)
