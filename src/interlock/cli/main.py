@@ -8,7 +8,21 @@ from collections.abc import Sequence
 
 import typer
 
-from interlock.cli import data, demo, endpoint, init, loop, models, records, run, runs, token, why
+from interlock.cli import (
+    data,
+    demo,
+    endpoint,
+    env,
+    init,
+    loop,
+    models,
+    records,
+    reproduce,
+    run,
+    runs,
+    token,
+    why,
+)
 from interlock.cli.console import print_error
 from interlock.errors import InterlockError
 
@@ -23,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # the help is text; laying it out with rich would double the start-up time
     pretty_exceptions_enable=False,
 )
-for part in (run, runs, why, models, endpoint, loop, data, records, token, init, demo):
+for part in (run, runs, why, reproduce, env, models, endpoint, loop, data, records, token, init, demo):
     part.register(app)
 
 

@@ -21,7 +21,15 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help="Take no earlier resul
 Dry = Annotated[bool, typer.Option("--dry", help="Print what would run and what is cached, and stop.")]
 FromStep = Annotated[str, typer.Option("--from", metavar="STEP", help="Run this step and what follows anew.")]
 Tag = Annotated[list[str], typer.Option("--tag", metavar="NAME=TEXT", help="A tag for the run.")]
+Seed = Annotated[int, typer.Option(min=0, help="What the random numbers of the steps begin with.")]
+Twice = Annotated[
+    bool, typer.Option("--twice", help="Run every step a second time: which gives something else?")
+]
 Signal = Annotated[int | None, typer.Option("--signal", help="The signal that caused this run.", hidden=True)]
+
+
+class NotDeterministic(InterlockError):
+    """With `--twice`, a step gave something else the second time."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,24 +45,25 @@ def run(
     dry: Dry = False,
     from_step: FromStep = "",
     tag: Tag = [],  # noqa: B006 - as above
+    seed: Seed = 0,
+    twice: Twice = False,
     signal: Signal = None,
     json: Json = False,
 ) -> None:
     """Train: run a pipeline, judge its gates, and register a model version."""
     from interlock.stack.targets import load_pipeline  # imports the user's code: not for --help
 
-    if dry and (signal is not None or tag):
-        raise UsageError("--dry makes no run that could have a tag or a signal.")
+    if dry and (signal is not None or tag or twice):
+        raise UsageError("--dry makes no run that could have a tag or a signal, or be run twice.")
     target = load_pipeline(this_project(), pipeline)
     params = target.params(parse_params(param))
-    how = {"cache": not no_cache, "from_step": from_step or None}
+    how: dict[str, Any] = {"cache": not no_cache, "from_step": from_step or None, "seed": seed}
     with this_context() as context:
         if dry:
             _dry(target, context, params, how, as_json=json)
         else:
-            _run(
-                target, context, params, how | {"signal_id": signal, "tags": parse_params(tag)}, as_json=json
-            )
+            how |= {"signal_id": signal, "tags": parse_params(tag)}
+            _run(target, context, params, how, twice=twice, as_json=json)
 
 
 def _dry(
@@ -71,7 +80,13 @@ def _dry(
 
 
 def _run(
-    target: Target, context: RunContext, params: dict[str, Any], how: dict[str, Any], *, as_json: bool
+    target: Target,
+    context: RunContext,
+    params: dict[str, Any],
+    how: dict[str, Any],
+    *,
+    twice: bool,
+    as_json: bool,
 ) -> None:
     from interlock.cli.progress import PrintedProgress
     from interlock.cli.report import refusal_report, run_report
@@ -87,9 +102,28 @@ def _run(
         if as_json:
             print_json(run_report(Build(unbundled.run)) | {"hint": unbundled.hint})
         raise
+    moving = _twice(context, made) if twice and made.run.failure is None else None
     if as_json:
-        print_json(run_report(made))
+        print_json(run_report(made) | ({} if moving is None else {"not_deterministic": moving}))
     _say(made, quietly=as_json)
+    if moving is not None:
+        _say_moving(moving, quietly=as_json)
+
+
+def _twice(context: RunContext, made: Build) -> list[dict[str, Any]]:
+    from interlock.history.reproduce import How, not_deterministic
+
+    found = not_deterministic(context, made.run.id, How(tolerance=0.0))
+    return [{"step": one["step"], "cause": one["cause"], "outputs": one["outputs"]} for one in found]
+
+
+def _say_moving(moving: list[dict[str, Any]], *, quietly: bool) -> None:
+    if not moving:
+        if not quietly:
+            console().print("Every step gave the same a second time.", style="green")
+        return
+    lines = [f"  {one['step']}: {one['cause']['kind']}: {one['cause']['evidence']}" for one in moving]
+    raise NotDeterministic("\n".join(["Steps gave something else a second time:", *lines]))
 
 
 def _say(made: Build, *, quietly: bool) -> None:

@@ -20,8 +20,10 @@ from interlock.cli.options import Json, this_context
 from interlock.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from interlock.engine.context import RunContext
-    from interlock.records.model import RunRecord, StepRecord
+    from interlock.records.model import Certificate, RunRecord, StepRecord
 
 
 def register(app: typer.Typer) -> None:
@@ -88,11 +90,13 @@ def _show_run(context: RunContext, run_id: str, *, logs: bool, as_json: bool) ->
     records = context.records
     run, steps = records.runs.get(run_id), records.steps.of(run_id)
     printed = records.logs.read(run_id) if logs else []
+    certificates = records.certificates.of(run_id)
     if as_json:
         body = _run_json(run) | {"steps": [_step_json(step) for step in steps]}
+        body |= {"certificates": [asdict(one) for one in certificates]}
         print_json(body | {"logs": [asdict(chunk) for chunk in printed]} if logs else body)
         return
-    _print_run(run)
+    _print_run(run, certificates)
     print_table(
         "", ("step", "state", "took", "cpu", "memory", "because"), [_step_row(step) for step in steps]
     )
@@ -103,10 +107,11 @@ def _show_run(context: RunContext, run_id: str, *, logs: bool, as_json: bool) ->
         console().print(f"[{chunk.node} {chunk.stream}] {chunk.text}", end="")
 
 
-def _print_run(run: RunRecord) -> None:
+def _print_run(run: RunRecord, certificates: Sequence[Certificate]) -> None:
     out = console()
     out.print(f"{run.id}  {run.status}", style="bold")
     facts = {
+        "version": run.version,
         "pipeline": run.ref,
         "started": shown_time(run.started_at),
         "params": "  ".join(f"{name}={value}" for name, value in run.params.items()),
@@ -116,6 +121,7 @@ def _print_run(run: RunRecord) -> None:
         "environment": (run.environment or "")[:20],
         "waived": "  ".join(f"{step}: {reason}" for step, reason in run.waivers.items()),
         "signal": run.signal_id,
+        "made again": "  ".join(f"{shown_time(one.at)} {one.verdict}" for one in certificates),
         "error": run.error,
     }
     for fact, text in facts.items():

@@ -54,15 +54,23 @@ def current_snapshot(context: RunContext, name: str) -> Snapshot:
 
 
 class RunDatasets:
-    """The snapshots that a run reads."""
+    """The snapshots that a run reads.
 
-    def __init__(self, graph: Graph, context: RunContext) -> None:
+    Args:
+        graph: What is run.
+        context: Where the datasets and the records are.
+        pinned: Snapshots that are read in place of the present state of their datasets.
+    """
+
+    def __init__(
+        self, graph: Graph, context: RunContext, pinned: Mapping[str, Snapshot] | None = None
+    ) -> None:
         self._graph = graph
         self._root = context.project.root
+        names = dict.fromkeys(node.dataset for node in graph.nodes if node.dataset is not None)
         self.snapshots: Mapping[str, Snapshot] = {
-            node.dataset: current_snapshot(context, node.dataset)
-            for node in graph.nodes
-            if node.dataset is not None
+            name: pinned[name] if pinned and name in pinned else current_snapshot(context, name)
+            for name in names
         }
 
     def identity(self, node: Node) -> str:

@@ -50,7 +50,14 @@ def keep_code(store: BlobStore, project: Project, graph: Graph, reached: Iterabl
     }
     typed = {name: store.put_bytes(text.encode()) for name, text in _typed(graph).items()}
     places = {label: place for one in reached for label, place in one.places.items()}
-    return store.put_manifest(KIND, {"files": {**files, **typed}, "places": places})
+    return store.put_manifest(KIND, {"files": {**files, **typed}, "places": places, "main": _main(root)})
+
+
+def _main(root: Path) -> str:
+    """Return the path of the script that runs, in the project; "" when it is not the project's."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    path = Path(file).resolve() if file else root
+    return path.relative_to(root).as_posix() if path != root and path.is_relative_to(root) else ""
 
 
 def _imported(root: Path) -> Iterable[Path]:

@@ -27,7 +27,7 @@ class PlannedStep:
 
 
 def plan_graph(
-    graph: Graph, context: RunContext, *, cache: bool = True, from_step: str | None = None
+    graph: Graph, context: RunContext, *, cache: bool = True, from_step: str | None = None, seed: int = 0
 ) -> tuple[PlannedStep, ...]:
     """Return what a run of the graph would do with each step; nothing is run.
 
@@ -35,7 +35,7 @@ def plan_graph(
         InterlockError: A dataset is missing, or `from_step` names no step.
     """
     datasets = RunDatasets(graph, context)
-    lookup = Lookup(graph, context, datasets, cache=cache, from_step=from_step)
+    lookup = Lookup(graph, context, datasets, cache=cache, from_step=from_step, seed=seed)
     return tuple(_planned(node, lookup) for node in graph.nodes if node.kind != "data")
 
 

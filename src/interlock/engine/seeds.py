@@ -7,6 +7,7 @@ other; generators that a step makes for itself (`numpy.random.default_rng()`) ar
 
 from __future__ import annotations
 
+import importlib
 import random
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,9 @@ def seeded(seed: int, node: str, attempt: int) -> Iterator[None]:
         attempt: Which try of the step it is: one that failed for its random numbers gets others.
     """
     own = int(digest_hex(digest_json(["seed", seed, node, attempt]))[:8], 16)
-    numpy, torch = sys.modules.get("numpy.random"), sys.modules.get("torch")
+    torch = sys.modules.get("torch")
+    # numpy loads its generators when they are first asked for: that must not be in the middle of a step.
+    numpy = importlib.import_module("numpy.random") if "numpy" in sys.modules else None
     before = random.getstate()
     before_numpy = numpy.get_state() if numpy else None
     before_torch = torch.get_rng_state() if torch else None

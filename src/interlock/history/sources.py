@@ -29,6 +29,9 @@ class KeptCode:
     Args:
         store: Where they are.
         digest: Of the manifest; None for a run whose code was not kept.
+
+    Attributes:
+        main: The path of the script that ran, where it is the project's.
     """
 
     def __init__(self, store: BlobStore, digest: str | None) -> None:
@@ -37,6 +40,7 @@ class KeptCode:
         self._files: Mapping[str, str] = body.get("files", {})
         self._places: Mapping[str, str] = body.get("places", {})
         self._texts: dict[str, str] = {}
+        self.main: str = body.get("main", "")
 
     @property
     def files(self) -> Mapping[str, str]:

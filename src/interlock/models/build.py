@@ -76,6 +76,7 @@ def build(
     tags: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     echo: TextIO | None = None,
+    seed: int = 0,
 ) -> Build:
     """Run a pipeline; when it names a deployable, bundle the run, judge its gates and register a version.
 
@@ -89,6 +90,7 @@ def build(
         tags: Free text for the run, by name.
         progress: Who watches.
         echo: Where what steps print is shown.
+        seed: What the random numbers of the steps begin with.
 
     Raises:
         GateSyntaxError: A gate of the configuration cannot be read; nothing runs.
@@ -104,7 +106,7 @@ def build(
     graph = replace(target.pipeline.trace(params), name=target.model)
     check_deployable(graph)
     leaks = find_leaks(graph)
-    options = RunOptions(target.ref, cache, from_step, signal_id, tags, leaks, echo)
+    options = RunOptions(target.ref, cache, from_step, signal_id, tags, leaks, echo, seed)
     if leaks.unwaived:
         record = refuse_run(graph, context, options, "the pipeline leaks")
         raise LeakageRefused(leaks, record.id)

@@ -35,6 +35,9 @@ from interlock.errors import InterlockError, did_you_mean
 PREFIX = "_interlock_code_"
 """How the name of every private package starts."""
 
+REPLAYING = "INTERLOCK_REPLAYING"
+"""Environment variable of a process that makes a run again: the script that it imports must not start another."""
+
 
 class StopImport(BaseException):
     """End the import of a snapshot's module here and take what it has defined so far.

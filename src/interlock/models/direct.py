@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from interlock.engine.result import Run
 from interlock.graph.pipeline import Pipeline
 from interlock.models.build import NoVersion, build
 from interlock.models.bundle_code import TypedIn
+from interlock.models.codespace import REPLAYING, StopImport
 from interlock.stack.home import find_project
 from interlock.stack.targets import target_of
 
@@ -24,6 +26,8 @@ def run_pipeline(pipeline: Pipeline, params: Mapping[str, Any], *, cache: bool) 
         NoVersion: The run succeeded, and no model version can be made of it.
         InterlockError: The run cannot begin, or leaks.
     """
+    if os.environ.get(REPLAYING):
+        raise StopImport
     project = find_project(Path.cwd())
     target = target_of(project, pipeline)
     with open_context(project) as context:

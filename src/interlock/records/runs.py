@@ -221,6 +221,12 @@ class Runs:
             query = query.where(runs.c.status == status)
         return [_record(row) for row in self._database.rows(query)]
 
+    def of_version(self, version: str) -> RunRecord | None:
+        """Return the latest run of a version, or None."""
+        query = sa.select(runs).where(runs.c.version == version)
+        row = self._database.row(query.order_by(runs.c.sequence.desc()).limit(1))
+        return None if row is None else _record(row)
+
     def patch(self, run_id: str) -> str:
         """Return the difference between the commit and the work tree that the run used; empty when clean.
 
