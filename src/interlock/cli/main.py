@@ -11,6 +11,7 @@ import typer
 from interlock.cli import (
     data,
     demo,
+    diff,
     endpoint,
     env,
     init,
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # the help is text; laying it out with rich would double the start-up time
     pretty_exceptions_enable=False,
 )
-for part in (run, runs, why, reproduce, env, models, endpoint, loop, data, records, token, init, demo):
+for part in (run, runs, why, diff, reproduce, env, models, endpoint, loop, data, records, token, init, demo):
     part.register(app)
 
 

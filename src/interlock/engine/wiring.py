@@ -16,6 +16,7 @@ def wiring(graph: Graph) -> dict[str, Any]:
     """Return the nodes of a graph by name, with where each input comes from, and what goes to production."""
     made = graph.deployable
     return {
+        "params": sorted(graph.params),
         "nodes": {node.name: _node(node) for node in graph.nodes},
         "deployable": None
         if made is None

@@ -83,7 +83,7 @@ def _report(context: RunContext, run: RunRecord, how: How) -> dict[str, Any]:
         root = place / "code"
         root.mkdir(parents=True)
         lay_out(code, root)
-        around = _surroundings(context, run, how, used, code)
+        around = surroundings_of(context, run, how, used, code)
         spec = _spec(context, run, how, root, place / "replay", code)
         try:
             made = run_replay(spec, around)
@@ -127,9 +127,14 @@ def _workplace(context: RunContext, how: How) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _surroundings(
+def surroundings_of(
     context: RunContext, run: RunRecord, how: How, used: Environment, code: KeptCode
 ) -> Surroundings:
+    """Return what a replay of a run finds around it: hashes, threads and variables as then, and the interpreter.
+
+    Raises:
+        EnvironmentNotBuilt: The recorded environment cannot be built.
+    """
     hashes = run.facts.get("hash_seed")
     variables: dict[str, str | None] = {
         **(run.facts.get("threads") or {}),

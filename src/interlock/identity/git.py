@@ -58,6 +58,20 @@ def git_state(folder: Path) -> GitState | None:
     return GitState(commit, branch, _remote(settings), dirty, _limited(patch, untracked))
 
 
+def commit_named(folder: Path, name: str) -> str:
+    """Return the full id of the commit that a branch, a tag or the like names; "" when there is none."""
+    if _settings(folder) is None or name.startswith("-"):
+        return ""
+    command = _command(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    try:
+        done = subprocess.run(
+            command, env=_surroundings(), capture_output=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else ""
+
+
 def _settings(folder: Path) -> Path | None:
     """Return the repository's config file: found by hand, as each call of git costs milliseconds."""
     try:

@@ -227,6 +227,14 @@ class Runs:
         row = self._database.row(query.order_by(runs.c.sequence.desc()).limit(1))
         return None if row is None else _record(row)
 
+    def of_commit(self, commit: str) -> RunRecord | None:
+        """Return the latest run that succeeded at a commit of git, given by its first digits, or None."""
+        # Digits need no quoting, and every database knows how to look for text.
+        here = sa.type_coerce(runs.c.git, sa.Text).contains(f'"commit":"{commit}')
+        query = sa.select(runs).where(here, runs.c.status == "succeeded")
+        row = self._database.row(query.order_by(runs.c.sequence.desc()).limit(1))
+        return None if row is None else _record(row)
+
     def patch(self, run_id: str) -> str:
         """Return the difference between the commit and the work tree that the run used; empty when clean.
 

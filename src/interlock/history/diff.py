@@ -1,0 +1,138 @@
+"""What differs between two runs, in each of the four that a version names: data, code, configuration, environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.engine.commit import FACETS
+from interlock.engine.context import RunContext
+from interlock.engine.wiring import KIND as GRAPH
+from interlock.history.changes import Change, code_changes, data_changes, setting_changes
+from interlock.history.environments import EnvironmentDiff, environment_diff
+from interlock.history.sources import KeptCode
+from interlock.records.model import RunRecord
+
+
+@dataclass(frozen=True)
+class RunDiff:
+    """What differs between two runs.
+
+    Attributes:
+        changed: Which of the four differ, in the order in which they are told.
+        data: Datasets, part by part.
+        code: Functions, classes and constants with their lines, and how the steps are connected.
+        configuration: Params, constants, seed and declared variables.
+        environment: Interpreter, packages and machine.
+        metrics: Each metric before and after; None where a run does not have it.
+    """
+
+    before: RunRecord
+    after: RunRecord
+    changed: tuple[str, ...]
+    data: tuple[Change, ...]
+    code: tuple[Change, ...]
+    configuration: tuple[Change, ...]
+    environment: EnvironmentDiff
+    metrics: Mapping[str, tuple[float | None, float | None]]
+
+
+def diff_runs(context: RunContext, before: RunRecord, after: RunRecord) -> RunDiff:
+    """Return what differs between two runs.
+
+    Raises:
+        NoEnvironment: One of them was refused before it began.
+    """
+    graphs = _nodes(context, before), _nodes(context, after)
+    names = dict.fromkeys((*before.snapshots, *after.snapshots))
+    return RunDiff(
+        before=before,
+        after=after,
+        changed=tuple(name for name in FACETS if before.facets.get(name) != after.facets.get(name)),
+        data=tuple(one for name in names for one in data_changes(context.records, name, before, after)),
+        code=(*_parts(context, before, after), *_wiring(*graphs)),
+        configuration=(
+            *_params(before.params, after.params),
+            *_constants(*graphs),
+            *_settings(before, after),
+        ),
+        environment=environment_diff(context.records, before, after),
+        metrics={
+            name: (before.metrics.get(name), after.metrics.get(name))
+            for name in dict.fromkeys((*before.metrics, *after.metrics))
+        },
+    )
+
+
+def _nodes(context: RunContext, run: RunRecord) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = context.store.get_manifest(GRAPH, run.graph)["nodes"] if run.graph else {}
+    return found
+
+
+def _parts(context: RunContext, before: RunRecord, after: RunRecord) -> Iterator[Change]:
+    parts = [
+        {
+            label: digest
+            for step in context.records.steps.of(run.id)
+            for label, digest in step.fingerprint_parts.items()
+            if ":" in label and not label.startswith("dist:")
+        }
+        for run in (before, after)
+    ]
+    codes = [KeptCode(context.store, run.code) for run in (before, after)]
+    return code_changes(parts[0], parts[1], codes[0], codes[1])
+
+
+def _wiring(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    for node in dict.fromkeys((*before, *after)):
+        if node not in before or node not in after:
+            kind = (after.get(node) or before[node])["kind"]
+            there = node in after
+            yield Change(
+                "input",
+                node,
+                "" if there else kind,
+                kind if there else "",
+                lines=(f"{'+' if there else '-'} {node}",),
+            )
+            continue
+        old, new = before[node]["inputs"], after[node]["inputs"]
+        for name in dict.fromkeys((*old, *new)):
+            was, now = _sources(old.get(name)), _sources(new.get(name))
+            if was != now:
+                yield Change("input", f"{node}.{name}", was, now)
+
+
+def _sources(value: Any) -> str:
+    """Return where an input comes from, whatever its constants are."""
+    if value is None:
+        return "nothing"
+    if "from" in value:
+        return str(value["from"])
+    if "value" in value:
+        return "a constant"
+    return f"{value['kind']}({', '.join(_sources(item) for item in value['items'])})"
+
+
+def _params(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    for name in dict.fromkeys((*before, *after)):
+        if name not in before or name not in after or before[name] != after[name]:
+            yield Change("param", name, _shown(before, name), _shown(after, name))
+
+
+def _constants(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    for node in before:
+        old, new = before[node]["inputs"], after.get(node, {}).get("inputs", {})
+        for name, value in old.items():
+            now = new.get(name)
+            if now and "value" in value and "value" in now and value["digest"] != now["digest"]:
+                yield Change("param", f"{node}.{name}", repr(value["value"]), repr(now["value"]))
+
+
+def _settings(before: RunRecord, after: RunRecord) -> Iterator[Change]:
+    return setting_changes(before.facts, after.facts)
+
+
+def _shown(values: Mapping[str, Any], name: str) -> str:
+    return repr(values[name]) if name in values else "not there"
