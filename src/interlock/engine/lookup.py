@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from interlock.identity.artifact import Artifact
 from interlock.identity.code import Fingerprint, fingerprint
 from interlock.identity.digest import digest_json
 from interlock.identity.facts import declared
+from interlock.records.cache import Entries
 from interlock.store.formats.containers import blobs_of
 
 
@@ -78,6 +80,10 @@ class Lookup:
         for output in node.outputs:
             self._identities[Ref(node.name, output)] = artifact_identity(artifacts[output])
 
+    @functools.cached_property
+    def _latest(self) -> Entries:
+        return self._context.records.cache.latest(self._graph.name)
+
     def knows(self, node: Node) -> bool:
         """Tell whether all inputs of a node are known, so that it has a key."""
         return all(ref in self._identities for ref in node.refs())
@@ -109,7 +115,7 @@ class Lookup:
             return None, f"run anew from {self._from_step!r} on"
         if node.step is not None and not node.step.options.cache:
             return None, "the step is never taken from the cache"
-        entry = self._context.records.cache.entry(key.key)
+        entry = self._latest.get(key.key) or self._context.records.cache.entry(key.key)
         if entry is None:
             return None, "no earlier result for this code, these inputs and these params"
         if not all(map(self._context.store.has, _blobs(entry.outputs))):

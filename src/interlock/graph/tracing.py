@@ -98,6 +98,7 @@ class Trace:
     def __init__(self, pipeline: str) -> None:
         self.pipeline = pipeline
         self._nodes: dict[str, Node] = {}
+        self._uses: dict[str, tuple[Step[..., Any], int]] = {}
         self._types: dict[Ref, Any] = {}
         self._wanted: dict[Ref, tuple[str, Any]] = {}
         self.deployable: Deployable | None = None
@@ -154,18 +155,16 @@ class Trace:
             )
 
     def _name_for(self, step: Step[..., Any], where: str) -> str:
-        same = [
-            node for node in self._nodes.values() if node.step is not None and node.step.name == step.name
-        ]
-        for node in same:
-            if node.step is not None and node.step.function is not step.function:
-                raise TraceError(
-                    f"Two different steps of pipeline {self.pipeline!r} are named {step.name!r}: "
-                    f"{node.step.location} and {step.location}.",
-                    where=where,
-                    hint=f"Give one of them another name: @{step.kind}(name=...).",
-                )
-        return step.name if not same else f"{step.name}#{len(same) + 1}"
+        first, uses = self._uses.get(step.name, (step, 0))
+        if first.function is not step.function:
+            raise TraceError(
+                f"Two different steps of pipeline {self.pipeline!r} are named {step.name!r}: "
+                f"{first.location} and {step.location}.",
+                where=where,
+                hint=f"Give one of them another name: @{step.kind}(name=...).",
+            )
+        self._uses[step.name] = (first, uses + 1)
+        return f"{step.name}#{uses + 1}" if uses else step.name
 
     def _outputs_of(self, node: Node) -> Any:
         step = node.step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,8 +10,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from interlock.identity.artifact import Artifact
 from interlock.records.database import Database
+from interlock.records.jsontext import loads
 from interlock.records.model import CacheEntry, StepRecord
-from interlock.records.schema import cache
+from interlock.records.schema import cache, runs, steps
 
 _NEW = insert(cache)
 _SAVE = _NEW.on_conflict_do_update(
@@ -21,7 +22,22 @@ _SAVE = _NEW.on_conflict_do_update(
     where=_NEW.excluded.created_at >= cache.c.created_at,
 )
 _OUTPUTS = sa.select(cache.c.outputs).where(cache.c.key == sa.bindparam("wanted"))
+_RAW = [
+    sa.type_coerce(one, sa.Text).label(one.name) if one.name == "outputs" else one for one in cache.columns
+]
 _ENTRY = sa.select(cache).where(cache.c.key == sa.bindparam("wanted"))
+
+
+class Entries:
+    """Entries that were read at once; what they hold is decoded when it is asked for."""
+
+    def __init__(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        self._rows = rows
+
+    def get(self, key: str) -> CacheEntry | None:
+        """Return the entry of a key, or None where it is not among these."""
+        row = self._rows.get(key)
+        return None if row is None else CacheEntry(**{**row, "outputs": _artifacts(loads(row["outputs"]))})
 
 
 class Cache:
@@ -39,6 +55,17 @@ class Cache:
         """Return the entry with the run and node that made it; what `why` tells about a hit."""
         row = self._database.row(_ENTRY, {"wanted": key})
         return None if row is None else CacheEntry(**row | {"outputs": _artifacts(row["outputs"])})
+
+    def latest(self, pipeline: str) -> Entries:
+        """Return the entries for the keys of a pipeline's latest run, read at once.
+
+        Most look-ups of the next run are among them.
+        """
+        last = sa.select(runs.c.id).where(runs.c.pipeline == pipeline)
+        last = last.where(runs.c.id.in_(sa.select(steps.c.run_id).where(steps.c.key.is_not(None))))
+        wanted = last.order_by(runs.c.sequence.desc()).limit(1).scalar_subquery()
+        query = sa.select(*_RAW).join(steps, steps.c.key == cache.c.key).where(steps.c.run_id == wanted)
+        return Entries({row["key"]: row for row in self._database.rows(query)})
 
     def forget(self, key: str) -> bool:
         """Drop the entry, for outputs whose bytes turned out to be gone or damaged."""
