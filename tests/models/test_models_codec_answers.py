@@ -56,6 +56,26 @@ def test_an_answer_without_a_form_in_json_names_its_row(answer, problem):
     assert str(caught.value) == f"The model's answer cannot be sent: {problem}."
 
 
+DEEP: list = []
+DEEP.append(DEEP)
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [(2**64, "18446744073709551616 is outside of the range of 64-bit integers")]
+    + [(DEEP, "it is nested more than 200 deep")],
+    ids=["an integer beyond 64 bits", "a list that holds itself"],
+)
+def test_an_answer_that_no_writer_of_json_ends_is_refused(answer, problem):
+    with pytest.raises(BadAnswer, match=problem):
+        encode_answer(answer_schema(["a"]), [answer])
+
+
+def test_an_answer_of_values_may_have_rows_that_look_like_those_of_a_table():
+    schema = answer_schema([{"label": "late"}, {"label": "late", "why": ["snow"]}])
+    assert encode_answer(schema, [{"label": "late"}]) == [{"label": "late"}]
+
+
 OTHER = {
     "one number for a vector": (np.zeros(3), np.float64(1), "it is one float64, not an array of rows"),
     "no dimension": (np.zeros(3), np.array(1.0), "it is an array of 0 dimensions"),

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from interlock.models.codec import Fault, InvalidRequest, decode_rows, infer_schema
+from interlock.models.codec.faults import Faults
 
 FRAME = pd.DataFrame(
     {
@@ -84,6 +85,11 @@ REFUSED = [
         f"{2**63} is outside of the range of int64 (-9223372036854775808 to 9223372036854775807)",
     ),
     ("hour", 1e300, "1e+300 is outside of the range of int64 (-9223372036854775808 to 9223372036854775807)"),
+    (
+        "hour",
+        float(2**62),
+        "4.611686018427388e+18 is too large to be exact: send the digits alone, within 64 bits",
+    ),
     ("small", 128, "128 is outside of the range of int8 (-128 to 127)"),
     ("wind", "NaN", '"NaN" is a string, not a number; a missing number is null'),
     ("wind", "strong", '"strong" is a string, not a number'),
@@ -113,6 +119,7 @@ REFUSED = [
     ("seen", "2013-01-31T06:05:00+25:00", '"2013-01-31T06:05:00+25:00" has a UTC offset that does not exist'),
     ("seen", "soon", '"soon" is not an ISO 8601 timestamp such as 2013-01-31T06:05:00Z'),
     ("tags", [float("nan")], "NaN is not a finite number"),
+    ("tags", json.loads("[" * 300 + "]" * 300), "it is nested more than 200 deep"),
     ("taken", "1h", '"1h" is a string, not an integer'),
     (
         "taken",
@@ -151,6 +158,35 @@ def test_faults_without_end_are_counted_and_cut():
     assert (len(error.faults), error.total) == (20, 2000)
     assert [fault.row for fault in error.faults[:4]] == [0, 0, 1, 1]
     assert str(error).endswith("  and 1980 more")
+
+
+def test_words_are_sought_only_for_faults_that_are_kept():
+    faults, sought = Faults(), []
+    for row in range(100):
+        faults.add(row, "origin", lambda row=row: sought.append(row) or "unknown")
+    assert (faults.total, sought) == (100, list(range(20)))
+
+
+def test_columns_that_differ_from_row_to_row_are_counted_and_the_first_are_named():
+    error = faults_of([{**ROW, f"x{row}": 1} for row in range(20_000)])
+    assert error.total == 20_000
+    assert [(fault.row, fault.problem[:26]) for fault in error.faults[:2]] == [
+        (0, "there is no column 'x0' in"),
+        (1, "there is no column 'x1' in"),
+    ]
+
+
+@pytest.mark.parametrize("value", [float(2**64), 1e22, -1e300])
+def test_an_integer_beyond_64_bits_is_refused_where_the_model_takes_any(value):
+    schema = infer_schema([{"id": 1}, {"id": 2}])
+    assert "too large to be exact" in str(faults_of([{"id": value}], schema))
+
+
+def test_a_text_whose_end_numpy_would_drop_is_refused():
+    schema = infer_schema(np.array(["UA", "B6"]))
+    assert faults_of(["UA", "B6\0"], schema).faults == (
+        Fault(1, "given", '"B6\\u0000" ends in NUL, which an array of numpy does not keep'),
+    )
 
 
 def without(*names):

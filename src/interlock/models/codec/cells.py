@@ -55,7 +55,7 @@ def _read_slowly(column: Column, values: list[Any], faults: Faults, place: Place
             found.append(read_value(column, value))
         except BadValue as error:
             row, name = place(position)
-            faults.add(row, name, str(error))
+            faults.add(row, name, error.in_words)
     return _pack(column, found) if len(found) == len(values) else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,12 +62,13 @@ class Faults:
         self._kept: list[tuple[int, Fault]] = []
         self._room: dict[str | None, int] = {}
 
-    def add(self, row: int | None, column: str | None, problem: str) -> None:
-        """Note one fault."""
+    def add(self, row: int | None, column: str | None, problem: str | Callable[[], str]) -> None:
+        """Note one fault; a problem that is costly to put into words is a function, called if it is kept."""
         self.total += 1
         self._room[column] = self._room.get(column, MAX_FAULTS) - 1
         if self._room[column] >= 0:
-            self._kept.append((-1 if row is None else row, Fault(row, column, problem)))
+            words = problem if isinstance(problem, str) else problem()
+            self._kept.append((-1 if row is None else row, Fault(row, column, words)))
 
     def raise_any(self) -> None:
         """Raise what was found.

@@ -18,6 +18,11 @@ def infer(value: list[Any], name: str) -> Schema:
     if _is_table(value):
         columns = [_column(key, [row[key] for row in value]) for key in value[0]]
         return Schema("list", "table", tuple(columns))
+    return as_column(value, name)
+
+
+def as_column(value: list[Any], name: str) -> Schema:
+    """Return the schema of a list whose rows are values, whatever they look like."""
     return Schema("list", "column", (_column(name, value),))
 
 

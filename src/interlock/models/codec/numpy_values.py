@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from interlock.models.codec.cells import Cells, as_list
+from interlock.models.codec.faults import Faults, shown
 from interlock.models.codec.outgoing import (
     NotEncodable,
     float_list,
@@ -92,12 +93,22 @@ def flat_array(column: Column, cells: Cells, *, na: Any = None) -> Any:
     if column.type in {"timestamp", "date", "duration"} and column.number:
         return cells.values.view(column.dtype)
     if column.dtype == "str":
-        return np.array(cells.values, dtype=np.str_)
+        return _texts(column, cells.values)
     if column.dtype == "object":
         found = np.empty(len(cells.values), dtype=object)
         found[:] = restore(as_list(cells), column, na)
         return found
     return cells.values
+
+
+def _texts(column: Column, values: Sequence[str]) -> Any:
+    """Return an array of texts; numpy would drop NUL at their ends without a word."""
+    faults = Faults()
+    for row, text in enumerate(values):
+        if text.endswith("\0"):
+            faults.add(row, column.name, f"{shown(text)} ends in NUL, which an array of numpy does not keep")
+    faults.raise_any()
+    return np.array(values, dtype=np.str_)
 
 
 def count(value: Any) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
+from interlock.models.codec import list_values
 from interlock.models.codec.cells import Cells, read_cells
 from interlock.models.codec.faults import Faults, invalid, json_type, near_names
 from interlock.models.codec.kinds import kind_named, kind_of
@@ -73,7 +76,7 @@ def rows_of(schema: Schema, value: Any, *, name: str, nan_is_null: bool) -> list
         Unservable: It is no value that an endpoint can give.
     """
     kind = kind_of(value)
-    found = kind.infer(value, name)
+    found = _shape_of(schema, value, name)
     _check_shape(schema, found)
     columns = kind.lists(value, found, nan_is_null=nan_is_null)
     if schema.container == "matrix":
@@ -83,6 +86,12 @@ def rows_of(schema: Schema, value: Any, *, name: str, nan_is_null: bool) -> list
         return columns[0]
     names = schema.names
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _shape_of(schema: Schema, value: Any, name: str) -> Schema:
+    if isinstance(value, list) and schema.container == "column":
+        return list_values.as_column(value, name)  # some of its rows may look like those of a table
+    return kind_of(value).infer(value, name)
 
 
 def _check_shape(schema: Schema, found: Schema) -> None:
@@ -131,6 +140,9 @@ def _explain_rows(schema: Schema, rows: list[Any], faults: Faults) -> None:
 def _explain_members(schema: Schema, objects: list[tuple[int, dict[str, Any]]], faults: Faults) -> None:
     """Note missing and unknown columns, one fault for each name however many rows have it."""
     counts = Counter(name for _, row in objects for name in row)
+    first_with: dict[str, int] = {}
+    for at, row in reversed(objects):
+        first_with |= dict.fromkeys(row, at)
     for name in schema.names:
         absent = len(objects) - counts[name]
         if absent:
@@ -140,11 +152,15 @@ def _explain_members(schema: Schema, objects: list[tuple[int, dict[str, Any]]], 
                 f"the column {name!r} is missing" + _rows(absent, len(objects)),
             )
     known = set(schema.names)
+    offered = [name for name in schema.names if not counts[name]] or schema.names
     for name in [name for name in counts if name not in known]:
-        first = next(at for at, row in objects if name in row)
-        near = near_names(name, [column for column in known if not counts[column]] or known)
-        problem = f"there is no column {name[:100]!r} in this model{near}{_rows(counts[name], len(objects))}"
-        faults.add(*_where(first, counts[name], len(objects)), problem)
+        how_many = _rows(counts[name], len(objects))
+        where = _where(first_with[name], counts[name], len(objects))
+        faults.add(*where, partial(_unknown, name, offered, how_many))
+
+
+def _unknown(name: str, known: Sequence[str], how_many: str) -> str:
+    return f"there is no column {name[:100]!r} in this model{near_names(name, known)}{how_many}"
 
 
 def _where(first: int, some: int, every: int) -> tuple[int | None, None]:

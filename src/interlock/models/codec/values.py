@@ -17,8 +17,28 @@ PLAIN_JSON = frozenset({str, int, bool, type(None)})
 """The types of JSON that need no second look, but for the characters of texts."""
 
 
+_EXACT = 2**53
+"""From here on a float stands for several integers: which one was meant is lost."""
+
+MAX_DEPTH = 200
+"""Arrays and objects within each other; the writer of JSON takes a few more."""
+
+
 class BadValue(InterlockError):
-    """One value that does not fit; the message is the problem in words."""
+    """One value that does not fit; the message is the problem in words.
+
+    Args:
+        problem: The problem.
+        more: Finds what else to say, where that takes time and may not be wanted.
+    """
+
+    def __init__(self, problem: str, more: Callable[[], str] = str) -> None:
+        super().__init__(problem)
+        self._more = more
+
+    def in_words(self) -> str:
+        """Return all that there is to say."""
+        return f"{self.what}{self._more()}"
 
 
 def read_value(column: Column, value: Any) -> Any:
@@ -47,6 +67,8 @@ def _int(column: Column, value: Any) -> int:
     if column.bounds and not column.bounds[0] <= value <= column.bounds[1]:
         low, high = column.bounds
         raise BadValue(f"{shown(value)} is outside of the range of {column.number} ({low} to {high})")
+    if isinstance(value, float) and abs(value) > _EXACT:
+        raise BadValue(f"{shown(value)} is too large to be exact: send the digits alone, within 64 bits")
     return int(value)
 
 
@@ -109,8 +131,10 @@ def _category(column: Column, value: Any) -> Any:
         return _string(column, value)
     code = column.derived(category_codes).get(read_value(column.of, value))
     if code is None:
-        near = near_names(str(value), map(str, column.categories))
-        raise BadValue(f"{shown(value)} is none of the {len(column.categories)} categories{near}")
+        raise BadValue(
+            f"{shown(value)} is none of the {len(column.categories)} categories",
+            lambda: near_names(str(value), map(str, column.categories)),
+        )
     return code
 
 
@@ -143,17 +167,21 @@ def category_codes(column: Column) -> dict[Any, int]:
 
 def json_problem(value: Any) -> str:
     """Say why a value is not JSON that can be written again; nothing when it is."""
-    waiting = [value]
+    waiting = [(value, 0)]
     while waiting:
-        item = waiting.pop()
+        item, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            return f"it is nested more than {MAX_DEPTH} deep"
+        if isinstance(item, int) and not -(2**63) <= item < 2**64:
+            return f"{shown(item)} is outside of the range of 64-bit integers"
         if isinstance(item, float) and not math.isfinite(item):
             return f"{shown(item)} is not a finite number"
         if isinstance(item, str) and not is_text(item):
             return f"{shown(item)} is not valid text: it has half of a surrogate pair"
         if isinstance(item, dict):
-            waiting += [*item, *item.values()]
+            waiting += [(inner, depth + 1) for inner in (*item, *item.values())]
         elif isinstance(item, list):
-            waiting += item
+            waiting += [(inner, depth + 1) for inner in item]
         elif type(item) not in PLAIN_JSON | {float}:
             return f"it holds a {type(item).__name__}, which JSON does not have"
     return ""
