@@ -112,6 +112,22 @@ REFUSED = {
         [{**X, "datatype": "int64"}, Y],
         [f"column 'x': its 'datatype' is \"int64\", which is none of {DATATYPES}"],
     ),
+    "an array for a datatype": (
+        [{**X, "datatype": ["INT64"]}, Y],
+        [f"column 'x': its 'datatype' is [\"INT64\"], which is none of {DATATYPES}"],
+    ),
+    "outside of what is declared": (
+        [{**X, "datatype": "UINT8", "data": [1, -1]}, Y],
+        ["row 1, column 'x': -1 is outside of the range of uint8 (0 to 255)"],
+    ),
+    "other than what is declared": (
+        [{**X, "datatype": "INT32", "data": [1, 1.5]}, Y],
+        ["row 1, column 'x': 1.5 is not an integer"],
+    ),
+    "a shape without end": (
+        [{**X, "shape": [1] * 1000}, Y],
+        ["column 'x': its shape is [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,…, not [n] or [n, 1]"],
+    ),
     "no shape": ([{**X, "shape": None}, Y], ["column 'x': its 'shape' is null, not an array of sizes"]),
     "negative": ([{**X, "shape": [-1]}, Y], ["column 'x': its 'shape' is [-1], not an array of sizes"]),
     "rank": ([{**X, "shape": [1, 2]}, Y], ["column 'x': its shape is [1, 2], not [n] or [n, 1]"]),

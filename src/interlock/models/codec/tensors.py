@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from interlock.models.codec.answers import encode_answer
-from interlock.models.codec.cells import Cells, read_cells
+from interlock.models.codec.cells import Cells, Place, read_cells
 from interlock.models.codec.faults import Faults, invalid, json_type, near_names, shown
 from interlock.models.codec.rows import build, encode_rows
-from interlock.models.codec.schema import Column, Schema
+from interlock.models.codec.schema import Column, ColumnType, Schema
 
 _NUMBERS = frozenset(
     {"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64"}
@@ -42,7 +43,10 @@ def decode_tensors(schema: Schema, inputs: Any) -> Any:
     flat = {name: _flat(schema, name, tensor, faults) for name, tensor in named.items()}
     faults.raise_any()
     rows = _row_count(schema, named, faults)
-    cells = [_cells(schema, column, flat[column.name], faults) for column in schema.columns]
+    cells = [
+        _cells(schema, column, named[column.name]["datatype"], flat[column.name], faults)
+        for column in schema.columns
+    ]
     return build(schema, cells, rows, faults)
 
 
@@ -101,8 +105,9 @@ def _by_name(schema: Schema, inputs: list[Any], faults: Faults) -> dict[str, Map
         if name == _ALIAS and _ALIAS not in schema.names and len(schema.names) == 1:
             name = schema.names[0]
         if name not in schema.names:
-            near = near_names(name, schema.names)
-            faults.add(None, None, f"there is no input {name[:100]!r} in this model{near}")
+            faults.add(
+                None, None, partial(_unknown, "there is no input {!r} in this model", name, schema.names)
+            )
         elif name in found:
             faults.add(None, name, "the input is given twice")
         else:
@@ -113,12 +118,16 @@ def _by_name(schema: Schema, inputs: list[Any], faults: Faults) -> dict[str, Map
     return found
 
 
+def _unknown(says: str, name: str, known: Iterable[str]) -> str:
+    return f"{says.format(name[:100])}{near_names(name, known)}"
+
+
 def _flat(schema: Schema, name: str, tensor: Mapping[str, Any], faults: Faults) -> list[Any]:
     """Return the data of a tensor in one flat list, noting what is wrong with the tensor as such."""
     before = faults.total
     column = schema.columns[schema.names.index(name)]
     for member in [member for member in tensor if member not in _MEMBERS]:
-        faults.add(None, name, f"a tensor has no member {member[:100]!r}{near_names(member, _MEMBERS)}")
+        faults.add(None, name, partial(_unknown, "a tensor has no member {!r}", member, _MEMBERS))
     if not isinstance(tensor.get("parameters", {}), dict):
         faults.add(None, name, f"its 'parameters' are {json_type(tensor['parameters'])}, not an object")
     problem = _datatype_problem(column, tensor.get("datatype")) or _shape_problem(schema, tensor.get("shape"))
@@ -140,7 +149,7 @@ def _flat(schema: Schema, name: str, tensor: Mapping[str, Any], faults: Faults) 
 
 
 def _datatype_problem(column: Column, given: Any) -> str:
-    if given not in _DATATYPES:
+    if not isinstance(given, str) or given not in _DATATYPES:
         return f"its 'datatype' is {shown(given)}, which is none of {', '.join(sorted(_DATATYPES))}"
     wanted = datatype(column)
     if given == wanted or (given in _NUMBERS and wanted in _NUMBERS):
@@ -156,7 +165,7 @@ def _shape_problem(schema: Schema, shape: Any) -> str:
         fits, wanted = len(shape) == 2 and shape[1] == schema.width, f"[n, {schema.width}]"
     else:
         fits, wanted = len(shape) == 1 or (len(shape) == 2 and shape[1] == 1), "[n] or [n, 1]"
-    return "" if fits else f"its shape is {shape}, not {wanted}"
+    return "" if fits else f"its shape is {shown(shape)}, not {wanted}"
 
 
 def _unnested(data: list[Any], shape: list[int]) -> list[Any] | None:
@@ -179,13 +188,26 @@ def _row_count(schema: Schema, named: Mapping[str, Mapping[str, Any]], faults: F
     return int(rows[0])
 
 
-def _cells(schema: Schema, column: Column, values: list[Any], faults: Faults) -> Cells | None:
+def _cells(schema: Schema, column: Column, declared: str, values: list[Any], faults: Faults) -> Cells | None:
     if column.type == "json":
         values = _parsed(column, values, faults)
-    if schema.container != "matrix":
-        return read_cells(column, values, faults)
-    width = schema.width
-    return read_cells(column, values, faults, lambda position: (position // width, str(position % width)))
+    place = _place_in(schema.width) if schema.container == "matrix" else None
+    if declared != datatype(column):
+        in_range = read_cells(_as_declared(column, declared), values, faults, place)
+        if in_range is None:
+            return None
+    return read_cells(column, values, faults, place)
+
+
+def _place_in(width: int) -> Place:
+    return lambda position: (position // width, str(position % width))
+
+
+def _as_declared(column: Column, declared: str) -> Column:
+    """Return the column that a request says it sends: other numbers than the model's, but within their range."""
+    number = declared.lower().replace("fp", "float")
+    kind: ColumnType = "float" if declared.startswith("FP") else "int"
+    return Column(column.name, kind, number, nullable=column.nullable, number=number)
 
 
 def _parsed(column: Column, values: list[Any], faults: Faults) -> list[Any]:
