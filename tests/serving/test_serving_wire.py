@@ -50,6 +50,7 @@ def _status(reply: bytes) -> int:
         b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"".join([LIVE, *(b"X-%d: 1\r\n" % number for number in range(10_000)), b"\r\n"]),
         b"".join([LIVE, *(b"X-%d: 1\r\n" % number for number in range(200)), b"\r\n"]),
+        POST + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}",
     ],
 )
 def test_what_is_not_quite_http_gets_one_error_in_json(endpoint: RunningEndpoint, data: bytes) -> None:
@@ -58,7 +59,9 @@ def test_what_is_not_quite_http_gets_one_error_in_json(endpoint: RunningEndpoint
     head, _, body = reply.partition(b"\r\n\r\n")
     assert _status(reply) in (400, 431)
     assert b"connection: close" in head
-    assert set(json.loads(body)) == {"error", "request_id"}
+    told = json.loads(body)
+    assert set(told) <= {"error", "request_id", "hint"}
+    assert b"x-request-id: %s\r\n" % told["request_id"].encode() in head
     assert endpoint.predict(ROWS).status_code == 200
 
 
@@ -86,6 +89,69 @@ def test_an_endless_body_is_refused_where_the_limit_is_crossed(endpoint: Running
         reply = sock.recv(65536)
 
     assert _status(reply) == 413
+
+
+def test_trailers_are_no_headers(endpoint: RunningEndpoint) -> None:
+    asked = json.dumps({"rows": ROWS}).encode()
+    chunk = b"%x\r\n%s\r\n0\r\n" % (len(asked), asked)
+    trailers = b"Host: evil.example\r\nX-Request-Id: theirs\r\n"
+
+    reply = _exchange(endpoint, POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + trailers + b"\r\n")
+
+    assert _status(reply) == 200
+    assert b"theirs" not in reply
+
+
+@pytest.mark.parametrize("start", [b"2;a=", b"2\r\n{}\r\n0\r\nX: "])
+def test_what_goes_on_around_a_body_without_end_is_refused(endpoint: RunningEndpoint, start: bytes) -> None:
+    with _connect(endpoint) as sock:
+        sock.sendall(POST + b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
+        assert _status(sock.recv(65536)) == 100
+        sock.sendall(start + b"x" * (wire.MAX_HEAD + 100))
+        reply = sock.recv(65536)
+
+    assert _status(reply) == 400
+
+
+def test_a_client_that_ends_its_side_after_asking_is_answered(endpoint: RunningEndpoint) -> None:
+    body = json.dumps({"rows": ROWS}).encode()
+
+    reply = _exchange(endpoint, POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    assert _status(reply) == 200
+    assert b"105.0" in reply
+
+
+def test_nonsense_after_a_request_gets_no_answer_that_could_be_taken_for_the_first(
+    endpoint: RunningEndpoint,
+) -> None:
+    body = json.dumps({"rows": ROWS}).encode()
+
+    reply = _exchange(endpoint, POST + b"Content-Length: %d\r\n\r\n" % len(body) + body + b"\0\0\0\0\r\n\r\n")
+
+    assert b"400" not in reply
+
+
+def test_a_request_that_offers_another_protocol_is_answered_in_this_one(endpoint: RunningEndpoint) -> None:
+    reply = _exchange(endpoint, LIVE + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+
+    assert _status(reply) == 200
+    assert b"connection: close" in reply
+
+
+def test_a_client_that_does_not_take_its_answers_is_let_go(
+    endpoint: RunningEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "TAKE_SECONDS", 0.1)
+    with _connect(endpoint) as sock, pytest.raises(ConnectionError):
+        _ask_without_end(sock)
+
+    assert endpoint.predict(ROWS).status_code == 200
+
+
+def _ask_without_end(sock: socket.socket) -> None:
+    while True:
+        sock.sendall((LIVE + b"\r\n") * 1000)
 
 
 def test_a_slow_head_is_closed_and_others_are_served_meanwhile(
