@@ -129,6 +129,7 @@ def test_an_empty_batch_and_what_is_no_batch_are_refused(endpoint: RunningEndpoi
         b'{"inputs": [], "inputs": []}',
         b'{"inputs": [{"name": "x", "name": "y"}]}',
         b'{"' + b"x" * 1_000_000 + b'": 1}',
+        b'{"rows": [], %s "x199999": 1}' % b" ".join(b'"x%d": 1,' % number for number in range(200_000)),
     ],
 )
 def test_what_is_not_strict_json_is_refused_by_both_protocols(endpoint: RunningEndpoint, body: bytes) -> None:
@@ -263,7 +264,9 @@ def test_an_unknown_model_or_version_is_named_with_the_nearest(
     assert _error(endpoint.post(path, b"{}"), 404)["hint"] == hint
 
 
-@pytest.mark.parametrize("version", ["999", "-1", "0", "01", "1e0", "latest", "1.0", "\u0661", "", "..%2f1"])
+@pytest.mark.parametrize(
+    "version", ["999", "-1", "0", "01", "1e0", "latest", "1.0", "\u0661", "", "..%2f1", "%31"]
+)
 def test_a_version_is_spelt_in_one_way_only(endpoint: RunningEndpoint, version: str) -> None:
     _error(endpoint.post(f"/v2/models/delays/versions/{version}/infer", b"{}"), 404)
 

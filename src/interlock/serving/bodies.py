@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
@@ -105,5 +106,5 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _twice(names: list[str]) -> NoReturn:
-    first = next(name for name in names if names.count(name) > 1)
+    first = next(name for name, count in Counter(names).items() if count > 1)
     raise Refusal(400, f"The member {first[:MAX_ID]!r} occurs twice in one object.")

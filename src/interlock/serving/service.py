@@ -106,9 +106,15 @@ def check_version(request: Request, version: Version) -> None:
     Raises:
         Refusal: 404.
     """
-    asked = request.path_params.get("version", version.name)
-    if asked != version.name:
+    asked = _version_asked(request)
+    if asked not in ("", version.name):
         raise Refusal(404, f"Version {asked[:256]!r} is not live here.", hint=f"Version {version.name} is.")
+
+
+def _version_asked(request: Request) -> str:
+    """Return the version of a path as it was sent: each has one spelling, without escapes."""
+    path: bytes = request.scope["raw_path"]
+    return path.partition(b"/versions/")[2].partition(b"/")[0].decode("latin-1")
 
 
 def check_rows(rows: int) -> None:
