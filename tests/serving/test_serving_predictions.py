@@ -170,6 +170,16 @@ def test_a_disk_that_refuses_costs_log_rows_and_no_answer(
     assert endpoint.predict(ROWS).status_code == 200
 
 
+def test_a_request_that_cannot_be_logged_costs_only_its_own_rows(home: Home) -> None:
+    log = PredictionLog(home, "delays", flush_seconds=60.0)
+    for at in (1.0, 2.0, 3.0):
+        log.put(_answered(at, rows=[{**ROWS[0], "hour": 2**63 if at == 2.0 else 5}]))
+    log.close()
+
+    assert log.counts == LogCounts(written=2, dropped=1, waiting=0)
+    assert read_predictions(home, "delays")["at"].to_pylist() == [1.0, 3.0]
+
+
 def test_what_does_not_fit_the_queue_is_dropped_and_counted(home: Home) -> None:
     log = PredictionLog(home, "delays", max_rows=4, flush_seconds=60)
     for at in (1.0, 2.0):

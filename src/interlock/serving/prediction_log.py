@@ -7,10 +7,19 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from interlock.errors import InterlockError
 from interlock.models.predictions import Answered, write_predictions
 from interlock.stack.layout import Home
+from interlock.store.faults import WriteFailed
 
 _log = logging.getLogger("interlock.serving")
+
+
+class HomeGone(InterlockError):
+    """The folder of the project's state has vanished; one made in its place would be in the way of its return."""
+
+    def __init__(self) -> None:
+        super().__init__("The folder for the prediction log is not there.")
 
 
 @dataclass(frozen=True)
@@ -101,15 +110,29 @@ class PredictionLog:
             self._waiting.clear()
         if not batch:
             return
+        self._write(batch)
+
+    def _write(self, batch: list[Answered]) -> None:
+        """Write requests; one that cannot be written does not take the others with it."""
         rows = sum(len(answered.row_ids) for answered in batch)
         try:
-            write_predictions(self._home, self._model, batch)
+            self._save(batch)
         except Exception as error:  # noqa: BLE001 - a full disk or a mistake of ours may cost log rows, never an answer
-            self._count(rows, written=False)
-            self._complain(rows, error)
+            middle = len(batch) // 2
+            if middle and not isinstance(error, WriteFailed | HomeGone):
+                self._write(batch[:middle])
+                self._write(batch[middle:])
+            else:
+                self._count(rows, written=False)
+                self._complain(rows, error)
         else:
             self._count(rows, written=True)
             self._failing = False
+
+    def _save(self, batch: list[Answered]) -> None:
+        if not self._home.path.is_dir():
+            raise HomeGone
+        write_predictions(self._home, self._model, batch)
 
     def _count(self, rows: int, *, written: bool) -> None:
         with self._lock:
