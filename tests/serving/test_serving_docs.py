@@ -116,6 +116,26 @@ def test_trouble_is_told_while_the_endpoint_stays_ready(endpoint: RunningEndpoin
     assert model["pending_error"] == "Version 2 cannot be served: why."
 
 
+@pytest.mark.parametrize("part", ["store", "records"])
+def test_an_endpoint_that_lacks_what_it_stands_on_is_not_ready_and_answers(
+    endpoint: RunningEndpoint, part: str
+) -> None:
+    endpoint.endpoint.status.report(part, "It is gone.")
+
+    ready = endpoint.client.get("/v2/health/ready")
+    others = [
+        endpoint.client.get(path).status_code for path in ("/v2/health/live", "/v2/models/delays/ready")
+    ]
+    answers = endpoint.predict(ROWS).status_code
+    endpoint.endpoint.status.report(part, "")
+
+    body = ready.json()
+    assert (ready.status_code, body["ready"], body["troubles"]) == (503, False, {part: "It is gone."})
+    assert body["request_id"] == ready.headers["x-request-id"]
+    assert (others, answers) == ([200, 200], 200)
+    assert endpoint.client.get("/v2/health/ready").status_code == 200
+
+
 def test_metrics_count_requests_rows_and_errors(start: Callable[..., RunningEndpoint]) -> None:
     endpoint = start()
     endpoint.predict(ROWS)

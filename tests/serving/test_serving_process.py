@@ -171,6 +171,24 @@ def test_lost_records_do_not_stop_predictions_and_are_found_again(
     assert troubles() == {}
 
 
+def test_a_lost_home_makes_the_endpoint_unready_and_is_found_again_as_it_was(
+    built: Built, serving: EndpointProcess
+) -> None:
+    away = built.home.path.with_name("away")
+
+    def ready() -> int:
+        return httpx.get(f"{serving.url}/v2/health/ready").status_code
+
+    for lost in (built.home.path, built.home.store):
+        lost.rename(away)
+        _until(lambda: ready() == 503)
+        assert _version(serving) == 1
+        time.sleep(1.5)  # the prediction log writes each second: it must not make the folder anew
+        assert not lost.exists()
+        away.rename(lost)
+        _until(lambda: ready() == 200)
+
+
 def _alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

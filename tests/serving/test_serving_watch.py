@@ -21,6 +21,7 @@ class World:
 
     points_at: int = 1
     lost: bool = False
+    emptied: bool = False
     broken: set[int] = field(default_factory=set)
     loads: list[int] = field(default_factory=list)
     told: list[int] = field(default_factory=list)
@@ -29,6 +30,10 @@ class World:
         if self.lost:
             raise OSError("/secret/records.db: disk I/O error")
         return Pointer(self.points_at, f"blake3:{self.points_at}")
+
+    def probe(self, pointer: Pointer) -> None:
+        if self.emptied:
+            raise Unloadable("It has no bundle.", where="/secret/store")
 
     def load(self, pointer: Pointer) -> TinyBundle:
         self.loads.append(pointer.version)
@@ -39,7 +44,9 @@ class World:
 
 def _watcher(world: World, retry: float = 60.0) -> tuple[Watcher, Live, Status]:
     live, status = Live(TinyBundle(1)), Status()
-    watcher = Watcher(world.resolve, world.load, live, status, loaded=world.told.append, retry=retry)
+    watcher = Watcher(
+        world.resolve, world.load, live, status, probe=world.probe, loaded=world.told.append, retry=retry
+    )
     return watcher, live, status
 
 
@@ -110,4 +117,16 @@ def test_lost_records_are_reported_without_paths_and_found_again() -> None:
     watcher.look()
 
     assert live.current.name == "2"
+    assert not status.troubles
+
+
+def test_a_store_that_lost_the_live_version_is_reported_and_found_again() -> None:
+    world = World(emptied=True)
+    watcher, _, status = _watcher(world)
+
+    watcher.look()
+    assert status.troubles == {"store": "The store does not hold the live version: It has no bundle."}
+    world.emptied = False
+    watcher.look()
+
     assert not status.troubles

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from interlock.errors import InterlockError
-from interlock.models.bundle import load_bundle
+from interlock.models.bundle import KIND, load_bundle
 from interlock.records.records import Records
 from interlock.serving.app import build_app, openings
 from interlock.serving.guard import Guard, Policy
@@ -133,13 +133,13 @@ def serve(
         load,
         endpoint.live,
         endpoint.status,
+        probe=lambda pointer: store.get_manifest(KIND, pointer.bundle),
         loaded=lambda version: register.put("running", version),
         every=settings.poll_seconds,
     )
     server = Server(endpoint.guard, sock, drain_seconds=settings.drain_seconds, stopping=endpoint.stopping)
     register.put("running", first.version)
-    if wanted.alias is not None:
-        watcher.start()
+    watcher.start()
     announce(url_of(sock))
     try:
         server.serve_until_stopped()
@@ -161,6 +161,9 @@ class _Register:
     def put(self, state: str, version: int) -> None:
         alias = self.target.alias or str(self.target.version)
         pid = os.getpid() if state == "running" else None
+        if not self.home.records.exists():  # a new file in its place would be in the way of the old one
+            _log.error("the deployment was not recorded", extra={"state": state})
+            return
         try:
             with Records.open(self.home.records, self.store) as records:
                 records.deployments.put(self.target.model, alias, self.url, pid, version, state)

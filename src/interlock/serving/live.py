@@ -111,6 +111,10 @@ class Live:
             version.bundle.close()
 
 
+_NEEDED = frozenset({"records", "store"})
+"""Parts without which an endpoint answers as before, but cannot follow its alias or be started again."""
+
+
 class Status:
     """What the endpoint has to say about itself beside its answers; written by the watcher, read by requests."""
 
@@ -128,6 +132,11 @@ class Status:
             else:
                 self._troubles.pop(part, None)
             return before != trouble
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is missing that an endpoint stands on; answers do not depend on it."""
+        return not self.closing and not _NEEDED & self.troubles.keys()
 
     @property
     def troubles(self) -> Mapping[str, str]:

@@ -65,10 +65,13 @@ class OpenInference:
         return json_response({"live": True})
 
     async def ready(self, _request: Request) -> Response:
-        """Say whether requests are answered. Trouble with a part that no answer needs is told, not counted."""
-        ready = not self._service.status.closing
-        body = {"ready": ready, "troubles": self._service.status.troubles}
-        return json_response(body, 200 if ready else 503)
+        """Say whether the endpoint and what it stands on are there; a version that waits is told, not counted."""
+        status = self._service.status
+        body = {"ready": status.ready, "troubles": status.troubles}
+        if not status.ready:
+            what = "The endpoint is stopping." if status.closing else "The endpoint lacks what it stands on."
+            raise Refusal(503, what, detail=body)
+        return json_response(body)
 
     async def model(self, request: Request) -> Response:
         """Tell the inputs and outputs of the live version."""
@@ -87,10 +90,12 @@ class OpenInference:
         )
 
     async def model_ready(self, request: Request) -> Response:
-        """Say whether the model is ready."""
+        """Say whether the model answers, which it does whatever becomes of the store and the records."""
         self._checked(request)
-        ready = not self._service.status.closing
-        return json_response({"name": self._service.live.model, "ready": ready}, 200 if ready else 503)
+        body = {"name": self._service.live.model, "ready": not self._service.status.closing}
+        if self._service.status.closing:
+            raise Refusal(503, "The endpoint is stopping.", detail=body)
+        return json_response(body)
 
     async def infer(self, request: Request) -> Response:
         """Answer tensors."""

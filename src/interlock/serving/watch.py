@@ -29,6 +29,10 @@ Load = Callable[[Pointer], Servable]
 """Loads a bundle and warms it; raises when it cannot be served."""
 
 
+Probe = Callable[[Pointer], object]
+"""Asks the store for the version that is live; raises when it could not be loaded again."""
+
+
 class Watcher:
     """Poll where the target points, in a thread of its own, for as long as the endpoint lives.
 
@@ -40,6 +44,7 @@ class Watcher:
         load: Loads what it points at.
         live: Gets the loaded version.
         status: Gets what went wrong.
+        probe: Asks the store whether the live version is still there.
         loaded: Told the version after each swap.
         every: Seconds between two looks.
         retry: Seconds before a failed load is tried again.
@@ -52,6 +57,7 @@ class Watcher:
         live: Live,
         status: Status,
         *,
+        probe: Probe = lambda _pointer: None,
         loaded: Callable[[int], None] = lambda _version: None,
         every: float = 0.2,
         retry: float = 2.0,
@@ -60,6 +66,7 @@ class Watcher:
         self._load = load
         self._live = live
         self._status = status
+        self._probe = probe
         self._loaded = loaded
         self._every = every
         self._retry = retry
@@ -86,8 +93,17 @@ class Watcher:
         if pointer.version == self._live.current.bundle.version:
             self._failed = None
             self._report("pending", "", None)
+            self._look_at_store(pointer)
         elif self._due(pointer):
             self._swap(pointer)
+
+    def _look_at_store(self, pointer: Pointer) -> None:
+        try:
+            self._probe(pointer)
+        except Exception as error:  # noqa: BLE001 - whatever the store has, predictions go on
+            self._report("store", f"The store does not hold the live version: {_says(error)}", error)
+        else:
+            self._report("store", "", None)
 
     def _due(self, pointer: Pointer) -> bool:
         if self._failed is None or self._failed[0] != pointer:
