@@ -76,6 +76,18 @@ def test_a_near_miss_of_a_token_is_refused(value: str) -> None:
     assert _send("GET", "/api/runs", {"Authorization": value}).status_code == 401
 
 
+def test_a_peer_with_many_wrong_tokens_is_slowed_and_the_right_one_still_opens() -> None:
+    async def send() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(_guard())
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            tokens = [*(f"wrong{number}" for number in range(40)), "reader"]
+            return [await client.get("/x", headers={"Authorization": f"Bearer {token}"}) for token in tokens]
+
+    replies = asyncio.run(send())
+    assert [reply.status_code for reply in replies] == [401] * 30 + [429] * 10 + [200]
+    assert replies[30].headers["retry-after"] == "60"
+
+
 def test_a_token_outside_of_ascii_is_refused_like_any_other() -> None:
     async def send() -> httpx.Response:
         request = httpx.Request(
@@ -247,6 +259,13 @@ def test_bodies_that_are_too_large_together_are_asked_to_come_later() -> None:
     reply = _stream({"max_pending": 50})
 
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+
+
+@pytest.mark.parametrize("path", ["/secret", "/open"])
+def test_a_body_that_nobody_reads_ends_the_connection(path: str) -> None:
+    headers = _send("POST", path, {"Content-Type": "text/plain"}, b"x").headers
+
+    assert headers["connection"] == "close"
 
 
 def test_a_body_that_does_not_arrive_is_given_up() -> None:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from interlock.serving import guard_checks as checks
+from interlock.serving.attempts import Attempts
 from interlock.serving.guard_checks import Headers, Opening
 from interlock.serving.refusal import Refusal, failed
 
@@ -30,7 +31,6 @@ _ALWAYS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
-_TOO_LARGE = 413
 _OVERLOAD = frozenset({429, 503})
 _GONE = 499  # what proxies log for a client that hung up
 _LINGER_SECONDS = 2.0
@@ -93,6 +93,7 @@ class Guard:
         self._observe = observe
         self.closing = False
         self._pending = 0
+        self._attempts = Attempts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one connection's request, as ASGI wants it."""
@@ -109,12 +110,14 @@ class Guard:
         headers = checks.collect(scope["headers"])
         scope[REQUEST_ID] = request_id = checks.request_id(headers)
         reply = _Reply(send, request_id, closing=self.closing)
+        reply.unread = checks.has_body(headers)
         received = 0
         try:
-            self._check(scope["method"], scope["path"], headers)
+            self._check(scope, headers)
             body = b""
-            if checks.has_body(headers):
+            if reply.unread:
                 body = await self._read(receive)
+                reply.unread = False
                 received = len(body)
                 self._pending += received
             await self.app(scope, _replay(body, receive), reply)
@@ -138,31 +141,37 @@ class Guard:
         _log_refusal(scope, refusal)
         await reply.refuse(refusal, receive)
 
-    def _check(self, method: str, path: str, headers: Headers) -> None:
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        method = scope["method"]
         checks.check_host(headers, self.policy.hosts)
         checks.check_same_site(method, headers)
-        open_for = checks.methods_open(path, self.policy.openings)
+        open_for = checks.methods_open(scope["path"], self.policy.openings)
         if method not in open_for:
-            self._check_token(method, headers, open_for)
+            self._check_token(scope, headers, open_for)
         if checks.has_body(headers):
             checks.check_body_headers(headers, self.policy.max_body)
 
-    def _check_token(self, method: str, headers: Headers, open_for: frozenset[str]) -> None:
+    def _check_token(self, scope: Scope, headers: Headers, open_for: frozenset[str]) -> None:
         token = checks.bearer_token(headers)
-        scope = self.policy.verify(token) if token is not None else None
-        if scope is None and open_for:
+        granted = self.policy.verify(token) if token is not None else None
+        if granted is not None:
+            if not self.policy.permits(granted, scope["method"]):
+                raise Refusal(403, f"A token of scope {granted!r} may not do this.")
+            return
+        if open_for:
             raise Refusal(
                 405, "This method is not offered here.", headers={"Allow": ", ".join(sorted(open_for))}
             )
-        if scope is None:
+        if token is not None and self._attempts.too_many(_peer(scope)):
             raise Refusal(
-                401,
-                "There is nothing here without a token.",
-                hint="Send the header Authorization: Bearer TOKEN.",
-                headers={"WWW-Authenticate": "Bearer"},
+                429, "Too many wrong tokens.", headers={"Retry-After": f"{self._attempts.seconds:g}"}
             )
-        if not self.policy.permits(scope, method):
-            raise Refusal(403, f"A token of scope {scope!r} may not do this.")
+        raise Refusal(
+            401,
+            "There is nothing here without a token.",
+            hint="Send the header Authorization: Bearer TOKEN.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
 
     async def _read(self, receive: Receive) -> bytes:
         message = await receive()
@@ -175,7 +184,7 @@ class Guard:
             async with asyncio.timeout(self.policy.body_seconds):
                 return await self._read_on(message, receive)
         except TimeoutError:
-            raise Refusal(408, "The body did not arrive in time.", headers={"Connection": "close"}) from None
+            raise Refusal(408, "The body did not arrive in time.") from None
 
     async def _read_on(self, message: Message, receive: Receive) -> bytes:
         body = bytearray()
@@ -202,12 +211,17 @@ class _Gone(Exception):
 
 
 class _Reply:
-    """The sending side, with the headers that each response carries."""
+    """The sending side, with the headers that each response carries.
+
+    Attributes:
+        unread: Whether a body follows that was not read to its end.
+    """
 
     def __init__(self, send: Send, request_id: str, *, closing: bool) -> None:
         self._send = send
         self._request_id = request_id
         self._closing = closing
+        self.unread = False
         self.started = False
         self.complete = False
         self.status = 0
@@ -228,12 +242,11 @@ class _Reply:
         body = refusal.body(self._request_id)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         headers += [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
-        lingers = refusal.status == _TOO_LARGE
-        if lingers:
+        if self.unread:
             headers.append((b"connection", b"close"))
         await self({"type": "http.response.start", "status": refusal.status, "headers": headers})
-        await self({"type": "http.response.body", "body": body, "more_body": lingers})
-        if lingers:
+        await self({"type": "http.response.body", "body": body, "more_body": self.unread})
+        if self.unread:
             await _drain(receive)
             await self({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -244,6 +257,11 @@ class _Reply:
         if self._closing:
             own.append((b"connection", b"close"))
         return own
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
