@@ -16,6 +16,7 @@ from interlock.stack.config import (
     DataConfig,
     DeployConfig,
     DriftConfig,
+    EnvironmentConfig,
     ModelConfig,
     RetrainConfig,
     TruthConfig,
@@ -55,7 +56,7 @@ def test_every_command_and_option_is_documented(command: str) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [DataConfig, ModelConfig, RetrainConfig, DeployConfig, TruthConfig, DriftConfig],
+    [DataConfig, ModelConfig, RetrainConfig, DeployConfig, TruthConfig, DriftConfig, EnvironmentConfig],
     ids=lambda t: t.__name__,
 )
 def test_every_key_of_the_configuration_is_documented(table: type[BaseModel]) -> None:
