@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from records_sample import build_snapshot, count
 
 from interlock.identity.environment import Environment
 from interlock.records.records import Records
+from interlock.records.unknown import UnknownRun
 
 
 def test_an_environment_is_kept_once(records: Records) -> None:
@@ -63,3 +65,17 @@ def test_a_deployment_is_replaced_and_removed(records: Records) -> None:
     assert records.deployments.remove("delays", "champion")
     assert not records.deployments.remove("delays", "champion")
     assert records.deployments.get("delays", "champion") is None
+
+
+def test_certificates_are_numbered_within_their_run_and_come_latest_first(records: Records) -> None:
+    run = records.runs.start("delays")
+    for verdict in ("identical", "different"):
+        records.certificates.add(run.id, verdict, {"size": float("inf")})
+    found = records.certificates.of(run.id)
+    assert [(one.number, one.verdict) for one in found] == [(2, "different"), (1, "identical")]
+    assert found[0].body == {"size": float("inf")}
+
+
+def test_a_run_that_is_not_there_gets_no_certificate(records: Records) -> None:
+    with pytest.raises(UnknownRun):
+        records.certificates.add("delays/9", "identical", {})

@@ -81,3 +81,18 @@ def test_neither_a_fresh_file_nor_one_of_this_version_needs_alembic(tmp_path: Pa
     )
     command = [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_file_of_the_first_version_keeps_its_runs(tmp_path: Path) -> None:
+    first = Database(tmp_path / "records.db")
+    first.write(lambda connection: migrate(connection, 1))
+    first.close()
+    with sqlite3.connect(tmp_path / "records.db") as file:
+        columns = "id, pipeline, number, sequence, ref, status, pid, host, process, started_at, heartbeat_at, recorded_at"
+        row = ("delays/1", "delays", 1, 1, "", "succeeded", 1, "here", "", 1.0, 1.0, 1.0)
+        file.execute(f"INSERT INTO runs ({columns}) VALUES ({', '.join('?' * len(row))})", row)
+    file.close()
+    with open_records(tmp_path) as records:
+        found = records.runs.get("delays/1")
+        assert (found.status, found.version, found.facets, found.code) == ("succeeded", None, {}, None)
+        assert records.runs.start("delays").number == 2

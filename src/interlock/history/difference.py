@@ -9,13 +9,17 @@ from typing import Any
 
 _DEEPEST = 30
 
+LEAST = 1e-6
+"""What numbers are compared with that are smaller than it: what is left of zero after rounding is no difference."""
+
 
 @dataclass(frozen=True)
 class Difference:
     """The largest difference between two values.
 
     Attributes:
-        size: Relative to the larger of the two numbers; infinite where no number says how far apart they are.
+        size: Relative to the larger of the two numbers, or to `LEAST` where both are smaller; infinite where no
+            number says how far apart they are.
         where: The place inside the values.
         words: What is there in the one and in the other.
     """
@@ -138,7 +142,7 @@ def _compare_arrays(a: Any, b: Any, at: str) -> Iterator[Difference]:
     with np.errstate(all="ignore"):
         wide_a, wide_b = (one.astype("complex128" if one.dtype.kind == "c" else "float64") for one in (a, b))
         larger = np.maximum(np.abs(wide_a), np.abs(wide_b))
-        apart = np.abs(wide_a - wide_b) / np.where(larger == 0, 1, larger)
+        apart = np.abs(wide_a - wide_b) / np.maximum(larger, LEAST)
         same = (a == b) | (np.isnan(wide_a) & np.isnan(wide_b))
         # Two large integers may differ and yet be one float.
         least = np.maximum(apart, np.finfo("float64").tiny)
@@ -161,8 +165,8 @@ def _numbers(a: Any, b: Any, at: str) -> Difference:
     if a == b or (_is_nothing(a) and _is_nothing(b)):
         return SAME
     try:
-        size = abs(a - b) / max(abs(a), abs(b))
-    except (OverflowError, ZeroDivisionError):
+        size = abs(a - b) / max(abs(a), abs(b), LEAST)
+    except OverflowError:
         size = math.inf
     return Difference(math.inf if math.isnan(size) else size, at, f"{a!r} and {b!r}")
 

@@ -85,7 +85,7 @@ def _create(connection: sa.Connection) -> bool:
     metadata.create_all(connection, checkfirst=False)
     _ALEMBIC.create(connection, checkfirst=False)
     connection.execute(sa.insert(_ALEMBIC), {"version_num": revision(SCHEMA_VERSION)})
-    _stamp(connection)
+    _stamp(connection, SCHEMA_VERSION)
     return True
 
 
@@ -99,8 +99,8 @@ def _upgrade(database: Database) -> None:
         database.pragma("foreign_keys=ON")
 
 
-def migrate(connection: sa.Connection) -> None:
-    """Run every migration that the file still lacks, in the transaction of `connection`.
+def migrate(connection: sa.Connection, version: int = SCHEMA_VERSION) -> None:
+    """Run every migration up to a version that the file still lacks, in the transaction of `connection`.
 
     One transaction for all of them: a migration that is killed leaves the file as it was.
     """
@@ -108,13 +108,13 @@ def migrate(connection: sa.Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
-    if read_stamp(connection).version == SCHEMA_VERSION:
+    if read_stamp(connection).version >= version:
         return  # another process was quicker
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, revision(SCHEMA_VERSION))
-    _stamp(connection)
+    command.upgrade(config, revision(version))
+    _stamp(connection, version)
 
 
 def revision(version: int) -> str:
@@ -122,6 +122,6 @@ def revision(version: int) -> str:
     return f"{version:04d}"
 
 
-def _stamp(connection: sa.Connection) -> None:
+def _stamp(connection: sa.Connection, version: int) -> None:
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.exec_driver_sql(f"PRAGMA user_version = {version}")
