@@ -42,6 +42,25 @@ class UsageError(InterlockError):
     exit_code = 2
 
 
+class Stopped(BaseException):
+    """The system asked this process to end; no `Exception`, so that no step takes it for a failure of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by signal {number}")
+        self.exit_code = 128 + number
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says; its traceback has the rest."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """Return a value as a message can hold it: on one line, and not longer than `limit`."""
+    text = " ".join(repr(value)[: 10 * limit].split())
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a sentence that offers the nearest known name, or lists them when none is near."""
     names = sorted(set(known))

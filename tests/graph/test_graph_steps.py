@@ -92,3 +92,15 @@ def test_a_named_tuple_output_is_reached_by_name_while_tracing() -> None:
 
 def test_every_graph_error_is_one_of_ours() -> None:
     assert issubclass(TraceError, GraphError)
+
+
+def test_none_is_returned_only_where_it_is_promised() -> None:
+    def forgets(rows: list) -> dict[str, int]:  # type: ignore[type-arg]
+        return None  # type: ignore[return-value]
+
+    def either(rows: list) -> dict[str, int] | None:  # type: ignore[type-arg]
+        return None
+
+    with pytest.raises(StepOutputError, match=r"'forgets' returned None, but its annotation promises dict"):
+        step(forgets).split_outputs(None)
+    assert step(either).split_outputs(None) == {"result": None}

@@ -11,6 +11,7 @@ from interlock.graph.annotations import ConnectionTypeError, fits
 from interlock.graph.model import Const, CycleError, Graph, GraphError, Group, Node, Ref, UnknownNode
 from interlock.graph.params import ParamError
 from interlock.graph.pipeline import DeployableError, Pipeline, data, deployable
+from interlock.graph.slices import check_deployable
 from interlock.graph.step import step
 from interlock.graph.tracing import TraceError
 
@@ -241,3 +242,57 @@ def test_wrong_params_are_all_named(raw: dict[str, Any], message: str) -> None:
     with pytest.raises(ParamError) as caught:
         Pipeline(rate).bind(raw)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("connect", "said"),
+    [
+        (lambda: add(1) == 1, "computes with 'add'"),
+        (lambda: add(1) % 2, "computes with 'add'"),
+        (lambda: add("1"), "'a' of step 'add' takes int, not '1'"),
+        (lambda: add(1, b=1.5), "'b' of step 'add' takes int, not 1.5"),
+        (lambda: add.map(a=[1, 2]), "add.map is given no list to walk over"),
+        (lambda: {}[add(1, b=True)], "The function of pipeline 'p' failed: KeyError"),
+        (lambda: deployable(add(1), add(2), waive=["fit"]), "not as ['fit']"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_would_only_go_wrong_later_is_refused_while_connecting(
+    connect: Callable[[], Any], said: str
+) -> None:
+    with pytest.raises(GraphError) as caught:
+        trace(connect)
+    assert said in str(caught.value)
+    assert f"{__file__}:" in caught.value.where
+
+
+def test_a_long_value_is_cut_short_in_a_message() -> None:
+    with pytest.raises(ConnectionTypeError) as caught:
+        trace(lambda: add.map(pd.DataFrame({"column": range(1000)})))
+    assert len(caught.value.what.splitlines()) == 1
+    assert len(caught.value.what) < 200
+
+
+def test_metrics_that_do_not_depend_on_the_answer_are_told_in_their_own_words() -> None:
+    def connect() -> Any:
+        given = add(1)
+        return deployable(given, add(given), untyped(3))
+
+    with pytest.raises(GraphError, match=r"The metrics 'untyped' do not depend on the answer 'add#2'\."):
+        check_deployable(trace(connect))
+
+
+@pytest.mark.parametrize("text", ["1e999", "-1e400"])
+def test_a_number_too_large_for_a_float_is_no_number(text: str) -> None:
+    def connect(rate: float) -> None:
+        add(1)
+
+    with pytest.raises(ParamError, match="takes float"):
+        Pipeline(connect, name="p").bind({"rate": text})
+
+
+def test_a_pipeline_names_each_of_its_params() -> None:
+    def connect(*numbers: int) -> None:
+        add(1)
+
+    with pytest.raises(ParamError, match=r"takes \*numbers; a pipeline names each"):
+        Pipeline(connect, name="p").bind({})

@@ -119,6 +119,7 @@ def test_locks_bind_by_hash_and_name_no_address(lock: str) -> None:
 INNER = {
     "Stuck": "raised while a value is walked, where its place is not known yet; leaves as Undigestible",
     "NotPlain": "tells a format that a value is for another one; leaves as Unstorable",
+    "Stopped": "the system's request to end, as KeyboardInterrupt is the user's; becomes an exit code",
     "StopImport": "ends a module's import early, through its own `except Exception`; caught where it is imported",
 }
 """Classes that never leave the package, and why they are not of the family."""

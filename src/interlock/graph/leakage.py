@@ -76,7 +76,7 @@ def _check_waivers(graph: Graph, waivers: Mapping[str, str]) -> None:
         if name not in fits:
             raise UnknownWaiver(
                 f"Pipeline {graph.name!r} waives a leak of {name!r}, which is no @fit step of it.",
-                hint=did_you_mean(name, fits),
+                hint=did_you_mean(name, fits) or "It has no @fit step: take the waiver out.",
             )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, get_args, get_origin
 
-from interlock.errors import did_you_mean
+from interlock.errors import did_you_mean, shown
 from interlock.graph.annotations import NOTHING, fits, type_name
 from interlock.graph.model import GraphError
 
@@ -47,6 +48,10 @@ def _unknown(pipeline: str, name: str, parameters: Mapping[str, Any]) -> ParamEr
 
 
 def _value_of(pipeline: str, parameter: inspect.Parameter, raw: Mapping[str, Any]) -> Any:
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise ParamError(
+            f"Pipeline {pipeline!r} takes {str(parameter).partition(':')[0]}; a pipeline names each of its params."
+        )
     if parameter.name in raw:
         return _converted(pipeline, parameter, raw[parameter.name])
     if parameter.default is inspect.Parameter.empty:
@@ -64,10 +69,17 @@ def _converted(pipeline: str, parameter: inspect.Parameter, value: Any) -> Any:
         annotation = Any if parameter.default is None else type(parameter.default)
     try:
         return parse(value, annotation) if isinstance(value, str) else checked(value, annotation)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise ParamError(
-            f"Param {parameter.name!r} of pipeline {pipeline!r} takes {type_name(annotation)}, not {value!r}."
+            f"Param {parameter.name!r} of pipeline {pipeline!r} takes {_takes(annotation)}, not {shown(value)}."
         ) from None
+
+
+def _takes(annotation: Any) -> str:
+    """Return the type's name, and for an enum what it may be."""
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return f"{annotation.__name__} ({', '.join(annotation.__members__)})"
+    return type_name(annotation)
 
 
 def checked(value: Any, annotation: Any) -> Any:
@@ -166,6 +178,13 @@ def _bool(text: str) -> bool:
     return words[text.lower()]
 
 
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number) and "inf" not in text.lower():  # 1e999 is larger than any float
+        raise ValueError(text)
+    return number
+
+
 def _none(text: str) -> None:
     if text.lower() not in ("none", "null"):
         raise ValueError(text)
@@ -174,7 +193,7 @@ def _none(text: str) -> None:
 _READERS: Mapping[Any, Callable[[str], Any]] = {
     str: str,
     int: int,
-    float: float,
+    float: _float,
     bool: _bool,
     type(None): _none,
 }

@@ -7,14 +7,19 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from interlock.errors import InterlockError, first_line, shown
 from interlock.graph.annotations import NOTHING, annotations_of, fits, type_name
 from interlock.graph.model import Deployable, Graph, GraphError, Ref
 from interlock.graph.params import bind_params
-from interlock.graph.tracing import Output, TraceError, current_trace, tracing, user_location
+from interlock.graph.tracing import Output, TraceError, current_trace, tracing, user_line, user_location
 
 
 class DeployableError(GraphError):
     """What `deployable` is given cannot go to production."""
+
+
+class PipelineFailed(GraphError):
+    """The function of a pipeline raised while it connected steps."""
 
 
 class Pipeline:
@@ -54,15 +59,26 @@ class Pipeline:
         """Call the function with the params and return the graph of the steps that it connects.
 
         Raises:
-            GraphError: The function connects steps wrongly.
+            GraphError: The function connects steps wrongly, or raises.
         """
         with tracing(self.name) as trace:
-            returned = self.function(**params)
+            returned = self._connect(params)
             results = _results(returned, self)
         graph = trace.graph(params, results)
         if not graph.nodes:
             raise TraceError(f"Pipeline {self.name!r} calls no step.", where=self.location)
         return graph
+
+    def _connect(self, params: Mapping[str, Any]) -> Any:
+        try:
+            return self.function(**params)
+        except InterlockError:
+            raise
+        except (Exception, SystemExit) as error:
+            said = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+            raise PipelineFailed(
+                f"The function of pipeline {self.name!r} failed: {said}", where=user_line(error)
+            ) from error
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Connect the steps of this pipeline into the one that is being traced."""
@@ -137,12 +153,12 @@ def _one_output(role: str, value: Any) -> Ref:
         return value.ref
     if isinstance(value, list | tuple) and any(isinstance(one, Output) for one in value):
         raise DeployableError(
-            f"deployable takes one {role}, but gets {len(value)} of them: {value!r}.",
+            f"deployable takes one {role}, but gets {len(value)} of them: {shown(value)}.",
             where=user_location(),
             hint=f"Join them in a step, so that one output is the {role}.",
         )
     raise DeployableError(
-        f"The {role} of a deployable must be the output of a step, not {type_name(type(value))} {value!r}.",
+        f"The {role} of a deployable must be the output of a step, not {type_name(type(value))} {shown(value)}.",
         where=user_location(),
     )
 
@@ -159,9 +175,13 @@ def _metric_outputs(metrics: Any) -> tuple[Ref, ...]:
     return tuple(_one_output("metrics", one) for one in outputs)
 
 
-def _checked_waivers(waive: Mapping[str, str]) -> Mapping[str, str]:
+def _checked_waivers(waive: Any) -> Mapping[str, str]:
+    if not isinstance(waive, Mapping):
+        raise DeployableError(
+            f"Waivers are given as {{step: reason}}, not as {shown(waive)}.", where=user_location()
+        )
     for name, reason in waive.items():
-        if not reason.strip():
+        if not isinstance(reason, str) or not reason.strip():
             raise DeployableError(f"The waiver of {name!r} gives no reason.", where=user_location())
     return dict(waive)
 
@@ -175,7 +195,7 @@ def _results(returned: Any, pipeline: Pipeline) -> tuple[Ref, ...]:
     for one in found:
         if not isinstance(one, Output):
             raise TraceError(
-                f"Pipeline {pipeline.name!r} returns {type_name(type(one))} {one!r}; it returns deployable(...), "
+                f"Pipeline {pipeline.name!r} returns {type_name(type(one))} {shown(one)}; it returns deployable(...), "
                 "outputs of steps, or nothing.",
                 where=pipeline.location,
             )

@@ -41,7 +41,10 @@ def slice_graph(graph: Graph, given: Ref, answers: Sequence[Ref]) -> Slice:
     live = _live_nodes(graph, given)
     for answer in answers:
         if answer == given:
-            raise SliceError(f"{str(given)!r} is both given and answer: nothing is computed between them.")
+            raise SliceError(
+                f"{str(given)!r} is both given and answer: nothing is computed between them.",
+                where=graph.node(given.node).location,
+            )
         if answer.node not in live:
             raise SliceError(
                 f"The answer {str(answer)!r} does not depend on the given {str(given)!r}.",
@@ -178,4 +181,9 @@ def check_deployable(graph: Graph) -> None:
         return
     slice_graph(graph, deployable.given, [deployable.answer])
     for metrics in deployable.metrics:
-        slice_graph(graph, deployable.answer, [metrics])
+        if metrics.node not in _live_nodes(graph, deployable.answer):
+            raise SliceError(
+                f"The metrics {str(metrics)!r} do not depend on the answer {str(deployable.answer)!r}.",
+                where=graph.node(metrics.node).location,
+                hint="Metrics judge the answer: give it to the step that computes them.",
+            )

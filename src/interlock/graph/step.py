@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from interlock.errors import did_you_mean
-from interlock.graph.annotations import NOTHING, annotations_of, output_types, type_name
+from interlock.graph.annotations import NOTHING, annotations_of, fits, output_types, type_name
 from interlock.graph.model import RESULT, GraphError
-from interlock.graph.tracing import current_trace
+from interlock.graph.tracing import current_trace, user_location
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -92,8 +92,14 @@ class Step(Generic[P, R]):
         """Return what a call returned, by the name of the output.
 
         Raises:
-            StepOutputError: The number of values is not the annotated one.
+            StepOutputError: The number of values is not the annotated one, or one is None that must not be.
         """
+        found = self._by_name(value)
+        for name, one in found.items():
+            self._refuse_none(name, one)
+        return found
+
+    def _by_name(self, value: Any) -> dict[str, Any]:
         if self.outputs == (RESULT,):
             return {RESULT: value}
         if not isinstance(value, tuple) or len(value) != len(self.outputs):
@@ -103,6 +109,18 @@ class Step(Generic[P, R]):
                 where=self.location,
             )
         return dict(zip(self.outputs, value, strict=True))
+
+    def _refuse_none(self, output: str, value: Any) -> None:
+        """Refuse None where something else is promised: the commonest cause is a forgotten `return`."""
+        promised = self.output_types[output]
+        if value is not None or isinstance(promised, str) or fits(None, promised):
+            return
+        which = "" if output == RESULT else f" for its output {output!r}"
+        raise StepOutputError(
+            f"Step {self.name!r} returned None{which}, but its annotation promises {type_name(promised)}.",
+            where=self.location,
+            hint="Is a return missing? If None is meant, annotate it: ... | None.",
+        )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Make a node inside a pipeline function, else call the function."""
@@ -117,6 +135,12 @@ class Step(Generic[P, R]):
         Positional arguments are lists (a node output that is a list, or a list written down); keyword
         arguments are given whole to every call. Returns the list of results.
         """
+        if not lists:
+            raise StepDefinitionError(
+                f"{self.name}.map is given no list to walk over.",
+                where=user_location(),
+                hint="What it walks over is given by position; what is given by keyword goes whole to every call.",
+            )
         trace = current_trace()
         if trace is not None:
             return trace.add_step(self, lists, same, mapped=True)

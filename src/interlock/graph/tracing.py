@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from interlock.errors import shown
 from interlock.graph.annotations import NOTHING, ConnectionTypeError, fits, item_type, type_name
 from interlock.graph.model import (
     DATA_PREFIX,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from interlock.graph.step import Step
 
 _PACKAGE = __file__.rpartition("graph")[0]
+_PLAIN = (str, int, float, bool)
 
 
 class TraceError(GraphError):
@@ -89,7 +92,11 @@ class Output:
         return self._refuse("computes with")
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operate
-    __lt__ = __le__ = __gt__ = __ge__ = __and__ = __or__ = __invert__ = __neg__ = __matmul__ = _operate
+    __floordiv__ = __mod__ = __pow__ = __and__ = __or__ = __xor__ = __invert__ = __neg__ = __matmul__ = (
+        _operate
+    )
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _operate
+    __hash__ = object.__hash__  # which a class that defines equality would lose
 
 
 class Trace:
@@ -190,6 +197,8 @@ class Trace:
                 self._check_mapped(node, name, value, wanted)
             elif isinstance(value, Output):
                 self._check_connection(node, name, value.ref, wanted)
+            elif type(value) in _PLAIN:
+                _check_plain(node, name, value, wanted)
 
     def _check_connection(self, node: Node, name: str, ref: Ref, wanted: Any) -> None:
         if self._nodes[ref.node].kind == "data":
@@ -229,14 +238,14 @@ class Trace:
         if item is None:
             what = f"gives {type_name(kind)}" if isinstance(value, Output) else f"is {type_name(kind)}"
             raise ConnectionTypeError(
-                f"{node.step.name if node.step else node.name}.map walks over the list {name!r}, but {value!r} "
+                f"{node.step.name if node.step else node.name}.map walks over the list {name!r}, but {shown(value)} "
                 f"{what}, not a list.",
                 where=node.location,
                 hint=f"Pass it by keyword to give it whole to every call: {name}=...",
             )
         if not fits(item, wanted):
             raise ConnectionTypeError(
-                f"{value!r} holds items of type {type_name(item)}, but {name!r} of step {node.name!r} takes "
+                f"{shown(value)} holds items of type {type_name(item)}, but {name!r} of step {node.name!r} takes "
                 f"{type_name(wanted)}.",
                 where=node.location,
             )
@@ -267,6 +276,25 @@ def user_location() -> str:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _check_plain(node: Node, name: str, value: Any, wanted: Any) -> None:
+    """Refuse a plain value of another type; numpy's types are made of plain numbers and take them."""
+    if isinstance(wanted, str) or fits(type(value), wanted) or "numpy" in getattr(wanted, "__module__", ""):
+        return
+    raise ConnectionTypeError(
+        f"{name!r} of step {node.name!r} takes {type_name(wanted)}, not {shown(value)}.",
+        where=node.location,
+        hint="Change the value, or the annotation of the step.",
+    )
+
+
+def user_line(error: BaseException) -> str:
+    """Return file, line and source of the last line that is not ours among those that an error came through."""
+    frames = [
+        one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(_PACKAGE)
+    ]
+    return f"{frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
 
 
 def _list_of(kind: Any) -> Any:
