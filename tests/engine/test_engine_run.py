@@ -330,3 +330,39 @@ def test_a_damaged_result_is_noticed_and_made_anew(context: RunContext) -> None:
     healed = run(lambda: total(table(), 2), context)
     assert states(healed) == {"table": "ran", "total": "ran"}
     assert healed["total"].value == 499_502
+
+
+def test_a_step_that_leaves_by_sys_exit_fails(context: RunContext) -> None:
+    @step
+    def leaves() -> int:
+        sys.exit(0)
+
+    made = run(lambda: leaves(), context)
+    assert (made.status, str(made.failure).splitlines()[0]) == (
+        "failed",
+        "Step 'leaves' failed: SystemExit: 0",
+    )
+
+
+def test_an_error_of_ours_about_a_step_is_told_once_and_without_a_traceback(context: RunContext) -> None:
+    @step
+    def reads(rows: pd.DataFrame) -> int:
+        return len(rows)
+
+    (context.project.root / "bad.csv").write_bytes(b"a,b\n1,\xff\n")
+    failure = run(lambda: reads(data("bad.csv")), context).failure
+    assert failure is not None
+    assert not failure.in_user_code
+    assert str(failure).count("bad.csv cannot be read") == 1
+    assert "Traceback" not in failure.user_traceback
+
+
+def test_of_a_message_of_many_lines_the_first_one_is_told(context: RunContext) -> None:
+    @step
+    def talks() -> int:
+        raise ValueError("first\n" + "more\n" * 50)
+
+    failure = run(lambda: talks(), context).failure
+    assert failure is not None
+    assert failure.what == "Step 'talks' failed: ValueError: first"
+    assert failure.user_traceback.count("\nmore") == 50

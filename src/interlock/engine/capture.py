@@ -55,7 +55,10 @@ class _Tee(io.TextIOBase):
             return self._original.write(text)
         printed.add(self._name, text)
         if self._echo is not None:
-            self._echo.write(text)
+            try:
+                self._echo.write(text)
+            except OSError:  # whoever looked on went away; the step goes on
+                self._echo = None
         return len(text)
 
     def flush(self) -> None:

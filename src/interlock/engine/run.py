@@ -20,7 +20,6 @@ from interlock.engine.resources import check_capacity
 from interlock.engine.result import Run, RunStatus, StepResult, StepState
 from interlock.engine.values import RunValues
 from interlock.engine.worker import StepFailed, StepOutcome, run_step
-from interlock.errors import InterlockError
 from interlock.graph.leakage import LeakReport
 from interlock.graph.model import Graph, Node
 from interlock.identity.artifact import Artifact
@@ -156,8 +155,8 @@ class _Running:
             with self._streams():
                 failure = self._run_steps()
             metrics = {} if failure else self._metrics()
-        except InterlockError as error:
-            self._finish("failed", error=str(error))
+        except Exception as error:
+            self._finish("failed", error=str(error) or type(error).__name__)
             raise
         except BaseException as error:
             self._finish("cancelled", error=type(error).__name__)

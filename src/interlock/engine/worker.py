@@ -15,7 +15,7 @@ from interlock.engine.resources import Meter, Usage
 from interlock.engine.seeds import seeded
 from interlock.engine.timeouts import limited
 from interlock.engine.tracking import LoggedMetric, Scope, logging_into
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, Stopped, first_line
 from interlock.graph.model import Node, Ref
 from interlock.graph.slices import call_node
 from interlock.graph.step import Step
@@ -29,16 +29,25 @@ RETRY_LONGEST_DELAY = 30.0
 
 
 class StepFailed(InterlockError):
-    """A step raised, or what it returned cannot be kept. The user's own error is its cause."""
+    """A step raised, or what it takes or returned cannot be read or kept. That error is its cause.
+
+    Attributes:
+        step: The name of the node.
+        in_user_code: Whether the step itself raised; else the sentence says all there is to say.
+        user_traceback: The traceback from the user's first line on, or the words of an error of ours.
+    """
 
     def __init__(self, step: str, error: BaseException, *, where: str) -> None:
-        kind = type(error).__name__
-        super().__init__(
-            f"Step {step!r} failed: {kind}: {error}" if str(error) else f"Step {step!r} failed: {kind}"
-        )
         self.step = step
-        self.where = where
+        self.in_user_code = _first_user_frame(error.__traceback__) is not None
         self.user_traceback = format_user_traceback(error)
+        if isinstance(error, InterlockError) and not self.in_user_code:
+            super().__init__(
+                f"Step {step!r} failed: {error.what}", where=error.where or where, hint=error.hint
+            )
+        else:
+            said = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+            super().__init__(f"Step {step!r} failed: {said}", where=where)
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,8 @@ def run_step(
 
     Its random numbers begin with what `seed` and its name make.
 
-    Every failure of the step is in the outcome; KeyboardInterrupt and SystemExit pass.
+    Every failure of the step is in the outcome, its leaving by `sys.exit` too; KeyboardInterrupt and Stopped
+    pass.
     """
     step = _step_of(node)
     meter, printed, attempts = Meter(), Printed(), list[Attempt]()
@@ -83,7 +93,9 @@ def run_step(
         try:
             with seeded(seed, node.name, number):
                 saved, values = _attempt(node, step, load_inputs, artifacts, printed, scope)
-        except Exception as error:  # noqa: BLE001 - the boundary to user code
+        except (KeyboardInterrupt, Stopped):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the boundary to user code
             failure = _failure(node, error)
             attempts.append(Attempt(number + 1, started_at, time.perf_counter() - clock, str(failure)))
             continue
@@ -150,14 +162,16 @@ def format_user_traceback(error: BaseException) -> str:
     user frames; then it is the message alone.
     """
     tail = _first_user_frame(error.__traceback__)
-    shown = traceback.TracebackException(type(error), error, tail)
-    if tail is None:
-        shown.stack.clear()
-    return "".join(shown.format()).rstrip()
+    if tail is None and isinstance(error, InterlockError):
+        return str(error)
+    return "".join(traceback.TracebackException(type(error), error, tail).format()).rstrip()
 
 
 def _first_user_frame(found: TracebackType | None) -> TracebackType | None:
-    while found is not None and _is_ours(found):
+    """Return the first frame of the step's own: what comes before the call, or without it, is a library's."""
+    called = False
+    while found is not None and not (called and not _is_ours(found)):
+        called = called or found.tb_frame.f_code is call_node.__code__
         found = found.tb_next
     return found
 
