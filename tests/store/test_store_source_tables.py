@@ -83,12 +83,14 @@ def _zip(path: Path, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("library", _LIBRARIES)
-@pytest.mark.parametrize("suffix", [".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip"])
+@pytest.mark.parametrize("suffix", [".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip", ".csv.zst"])
 def test_compressed_parts_are_decompressed(tmp_path: Path, library: str, suffix: str) -> None:
     path = tmp_path / f"part{suffix}"
     packers = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
     if suffix.endswith("zip"):
         _zip(path, b"a\n1\n")
+    elif suffix.endswith("zst"):
+        path.write_bytes(pa.compress(b"a\n1\n", codec="zstd", asbytes=True))
     else:
         path.write_bytes(packers[suffix.rpartition(".")[2]](b"a\n1\n"))
     assert _rows(read_table(library, "csv", [path])) == [{"a": 1}]
@@ -231,3 +233,17 @@ def test_a_column_of_a_pickle_is_never_unpickled(tmp_path: Path, library: str) -
     with pytest.raises(UnreadableData):
         read_table(library, "parquet", [path])
     assert pa.__version__
+
+
+@pytest.mark.parametrize("library", _LIBRARIES)
+@pytest.mark.parametrize("text", ["a,b\n0,2,9\n1,5,6\n", "a,b\n\n1,2,9\n3,4,5\n"])
+def test_rows_longer_than_the_header_never_shift_into_other_columns(
+    tmp_path: Path, library: str, text: str
+) -> None:
+    with pytest.raises(UnreadableData, match="its rows have 3 fields, and there are 2 columns"):
+        read_table(library, "csv", _write(tmp_path, text))
+
+
+def test_a_json_file_without_a_row_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableData, match="there is not one row"):
+        read_table("pandas", "json", _write(tmp_path, "\n", suffix=".jsonl"))

@@ -12,6 +12,7 @@ import pytest
 from interlock.identity.artifact import Part, Snapshot
 from interlock.identity.digest import digest_file
 from interlock.store import source_files, sources
+from interlock.store.source_files import find_files
 from interlock.store.source_tables import read_table
 from interlock.store.sources import (
     ChangedPart,
@@ -247,3 +248,12 @@ def test_a_type_that_no_reader_makes_is_told(months: Path, as_type: object) -> N
 
 def test_the_limits_for_decompression_are_those_documented() -> None:
     assert (source_files.BOMB_RATIO, source_files.BOMB_BYTES) == (200, 2**30)
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [("http://127.0.0.1/x.csv", "http:// is not read in this version"), ("a" * 5000, "cannot be looked for")],
+)
+def test_a_uri_that_is_no_path_is_told(tmp_path: Path, uri: str, said: str) -> None:
+    with pytest.raises(UnreadableData, match=said):
+        find_files("d", uri, tmp_path)

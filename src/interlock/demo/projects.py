@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
 from interlock.errors import InterlockError
+from interlock.store.publish import write_output
 
 
 class FolderInUse(InterlockError):
@@ -27,6 +27,7 @@ def write_project(name: Literal["starter", "project"], folder: Path) -> list[str
 
     Raises:
         FolderInUse: A file of the project is there already; then none is written.
+        WriteFailed: The folder cannot be made or written to.
     """
     source = resources.files("interlock.demo").joinpath(name)
     files = _files(source, "")
@@ -34,10 +35,7 @@ def write_project(name: Literal["starter", "project"], folder: Path) -> list[str
     if there:
         raise FolderInUse(folder, there)
     for file in files:
-        target = folder / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with resources.as_file(source.joinpath(file)) as path:
-            shutil.copyfile(path, target)
+        write_output(folder / file, source.joinpath(file).read_bytes())
     return files
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, shown
+from interlock.extras import require
 from interlock.identity.artifact import SOURCE_FORMATS, SourceFormat
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ _SUFFIXES: dict[str, SourceFormat] = {
     ".ndjson": "json",
     ".json": "json",
 }
-_COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip")
+_COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _MAGIC = re.compile(r"[*?\[]")
 
 BOMB_RATIO = 200
@@ -65,8 +67,24 @@ def find_files(dataset: str, uri: str, root: Path) -> list[Path]:
 
     Raises:
         NoData: There is none.
-        UnreadableData: A link leads out of the folder that is searched.
+        UnreadableData: It is no path, cannot be searched, or a link leads out of the folder that is searched.
     """
+    scheme = _SCHEME.match(uri)
+    if scheme is not None:
+        raise UnreadableData(
+            f"The dataset {dataset!r} is at {uri!r}: {scheme[0]} is not read in this version.",
+            hint="A uri is a file, a folder or a pattern on this machine, written as a path.",
+        )
+    try:
+        return _found(dataset, uri, root)
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise UnreadableData(
+            f"The files of the dataset {dataset!r} cannot be looked for: {error.strerror or error}.",
+            where=shown(uri),
+        ) from error
+
+
+def _found(dataset: str, uri: str, root: Path) -> list[Path]:
     place = root / uri
     if place.is_file():
         return [place]
@@ -174,6 +192,9 @@ def _open(path: Path) -> IO[bytes] | None:
         import lzma
 
         return lzma.open(path, "rb")
+    if suffix == ".zst":
+        arrow = require("pyarrow", extra="tables")
+        return cast("IO[bytes]", arrow.input_stream(str(path), compression="zstd"))
     return _open_zip(path) if suffix == ".zip" else None
 
 

@@ -66,9 +66,13 @@ def _header(path: Path) -> list[str]:
     refused.
     """
     with open_part(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-        names = next(csv.reader(text, delimiter=separator(path)), [])
+        rows = csv.reader(text, delimiter=separator(path))
+        names = next(rows, [])
+        first = next(filter(None, rows), [])
     if not names:
         raise _unreadable(path, "it is empty: not even the names of columns are there")
+    if len(first) > len(names):  # pandas would take the first for names of rows, and shift the others
+        raise _unreadable(path, f"its rows have {len(first)} fields, and there are {len(names)} columns")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise _unreadable(path, f"several columns are called {', '.join(map(repr, twice))}")
@@ -93,6 +97,8 @@ def _json_rows(path: Path) -> list[Mapping[str, Any]]:
             rows = json.loads(first + text.read())
         else:
             rows = list(_json_lines(path, [first, *text]))
+    if not rows:
+        raise _unreadable(path, "it is empty: there is not one row")
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise _unreadable(path, f"row {number} is no JSON object")
