@@ -147,6 +147,14 @@ def test_what_cannot_be_judged_does_not_pass(gate, evidence, reason):
     assert verdict.reason == reason
 
 
+def test_the_first_model_does_not_pass_by_a_metric_that_nobody_has() -> None:
+    verdict = judge("auc > champion.acu", metrics={"auc": 0.7}, rows=10)
+    assert (verdict.passed, verdict.reason) == (
+        False,
+        "There is no metric champion.acu of this run. Did you mean 'auc'?",
+    )
+
+
 def test_the_first_model_passes_what_compares_with_the_champion():
     verdict = judge("auc > champion.auc")
     assert verdict.passed

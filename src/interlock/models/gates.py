@@ -213,13 +213,17 @@ def _look_up(metric: Metric, evidence: Evidence, numbers: dict[str, float]) -> s
     """Put the metric's value into `numbers`; return what is wrong with it, or nothing."""
     if metric.champion and evidence.champion is None:
         version = evidence.champion_version
-        return "" if version is None else f"Champion version {version} could not be judged on this holdout."
+        if version is not None:
+            return f"Champion version {version} could not be judged on this holdout."
+        if metric.name in _own_metrics(evidence):
+            return ""  # else the first version would pass by a slip of the pen that refuses all later ones
     if evidence.rows < 1 and metric.name not in _LATENCIES:
         return f"{metric} means nothing: the holdout has no rows."
-    source = evidence.champion if metric.champion else _own_metrics(evidence)
+    of_champion = metric.champion and evidence.champion is not None
+    source = evidence.champion if of_champion else _own_metrics(evidence)
     value = (source or {}).get(metric.name)
     if value is None:
-        owner = "the champion" if metric.champion else "this run"
+        owner = "the champion" if of_champion else "this run"
         return f"There is no metric {metric} of {owner}. {did_you_mean(metric.name, source or ())}".rstrip()
     try:
         numbers[str(metric)] = float(value)

@@ -13,6 +13,7 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 
 _NAME = re.compile(r"(?P<model>[^@]+?)(?:@(?P<which>[^@]+))?")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class PromotionRefused(InterlockError):
@@ -50,7 +51,7 @@ def resolve(records: Records, name: str) -> ModelVersion:
     if found is None:
         raise UsageError(f"{name!r} names no model version.", hint="Write delays@champion or delays@3.")
     which = found["which"] or CHAMPION
-    if which.isascii() and which.isdigit():
+    if _NUMBER.fullmatch(which):
         return records.models.get(found["model"], int(which))
     return records.models.resolve(found["model"], which)
 
