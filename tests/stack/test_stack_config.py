@@ -51,9 +51,17 @@ def test_durations_are_seconds(text: object, expected: float) -> None:
     assert seconds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["1", "h", "1 hour", "-1h", "1h30m", "", -1, True, None, float("inf")])
+@pytest.mark.parametrize(
+    "text", ["1", "h", "1 hour", "-1h", "1h30m", "", -1, True, None, float("inf"), "9" * 400 + "d"]
+)
 def test_what_is_no_duration_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="a duration is written like"):
+        seconds(text)
+
+
+@pytest.mark.parametrize("text", ["9999999d", 1e300, 10**400])
+def test_a_duration_has_an_end_that_a_clock_can_show(text: object) -> None:
+    with pytest.raises(ValueError, match="at most ten years"):
         seconds(text)
 
 
@@ -201,3 +209,9 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_windows_lines_are_no_fault(tmp_path: Path) -> None:
     (tmp_path / "interlock.toml").write_bytes(b"\xef\xbb\xbf" + MODEL.replace("\n", "\r\n").encode())
     assert read_config(tmp_path / "interlock.toml").model["m"].pipeline == "a.b:c"
+
+
+def test_a_long_value_is_cut_short_in_a_message(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, f"[model.{'a' * 5000}]\npipeline = 'a:b'\n")
+    assert len(caught.value.what) < 300

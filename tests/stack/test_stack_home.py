@@ -78,3 +78,9 @@ def test_a_home_that_cannot_be_made_says_so(tmp_path: Path) -> None:
         f"The folder {tmp_path}/file/home for runs and models cannot be made: Not a directory.\n"
         "  Make it writable, or name another folder with INTERLOCK_HOME."
     )
+
+
+def test_a_home_that_is_no_path_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERLOCK_HOME", "~nobody-of-that-name/home")
+    with pytest.raises(HomeNotWritable, match="home directory"):
+        find_project(tmp_path)

@@ -18,6 +18,8 @@ from interlock.errors import did_you_mean
 from interlock.stack.layout import Home
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhdw])")
+_LONGEST = 3650 * 86400
 _COMPARISON = re.compile(r"[<>=]")
 
 
@@ -27,12 +29,16 @@ def seconds(value: object) -> float:
     Raises:
         ValueError: It is no duration.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
-        return float(value)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip()) if isinstance(value, str) else None
-    if found is None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        length = value
+    else:
+        found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+        length = float(found[1]) * _UNITS[found[2]] if found else math.nan
+    if not 0 <= length < math.inf:  # NaN neither
         raise ValueError('a duration is written like "90s", "30m", "1h" or "2d"')
-    return float(found[1]) * _UNITS[found[2]]
+    if length > _LONGEST:  # a clock could not show when it ends
+        raise ValueError("a duration is at most ten years")
+    return float(length)
 
 
 def trigger(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
-from interlock.errors import InterlockError, did_you_mean
+from interlock.errors import InterlockError, did_you_mean, shown
 from interlock.stack.config import Config, Table
 from interlock.stack.toml_lines import KeyPath, Lines
 
@@ -109,7 +109,7 @@ def _fault(fault: Mapping[str, Any]) -> tuple[KeyPath, str]:
     """Return where a fault is, and the words for it."""
     path: KeyPath = tuple(fault["loc"])
     if path and path[-1] == "[key]":
-        words = f"{path[-2]!r} cannot be a name: use letters, digits, '_', '.' and '-', at most 100"
+        words = f"{shown(path[-2])} cannot be a name: use letters, digits, '_', '.' and '-', at most 100"
         return path[:-1], words
     name = ".".join(map(str, path)) or "[tool.interlock]"
     if fault["type"] == "extra_forbidden":
@@ -117,7 +117,7 @@ def _fault(fault: Mapping[str, Any]) -> tuple[KeyPath, str]:
     if fault["type"] == "missing":
         return path, f"{name} is missing"
     if fault["type"] == "string_pattern_mismatch":
-        return path, f"{name} is {fault['input']!r}, but should be package.module:name"
+        return path, f"{name} is {shown(fault['input'])}, but should be package.module:name"
     return path, _wrong_value(name, path, fault)
 
 
@@ -137,7 +137,7 @@ def _wrong_value(name: str, path: KeyPath, fault: Mapping[str, Any]) -> str:
             reason = "a table"
         if path and path[-1] == "strategy":
             reason += " (canary and shadow roll-outs are not available in this version)"
-        return f"{name} is {fault['input']!r}, but should be {_SPOKEN.get(reason, reason)}"
+        return f"{name} is {shown(fault['input'])}, but should be {_SPOKEN.get(reason, reason)}"
     return f"{name}: {reason}"
 
 

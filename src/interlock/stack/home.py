@@ -8,7 +8,7 @@ from pathlib import Path
 
 from interlock.stack.config import Config, Project
 from interlock.stack.config_file import ConfigError, read_config
-from interlock.stack.layout import Home
+from interlock.stack.layout import Home, HomeNotWritable
 
 __all__ = ["Home", "find_project"]
 
@@ -54,4 +54,9 @@ def _has_section(file: Path) -> bool:
 
 def _home(root: Path) -> Home:
     moved = os.environ.get(HOME_VARIABLE)
-    return Home(Path(moved).expanduser().resolve() if moved else root / ".interlock")
+    if not moved:
+        return Home(root / ".interlock")
+    try:
+        return Home(Path(moved).expanduser().resolve())
+    except (RuntimeError, ValueError, OSError) as error:
+        raise HomeNotWritable(Path(moved), str(error).rstrip(".")) from error
