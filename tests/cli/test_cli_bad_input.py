@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -95,6 +97,13 @@ def folder(tmp_path: Path) -> Path:
         (["show", "fine@1"], 1, ["fine"]),
         (["promote", "fine"], 1, ["fine"]),
         (["rollback", "fine"], 1, ["fine"]),
+        (["runs", "fien"], 1, ["There is no model or pipeline 'fien'.", "Did you mean 'fine'?"]),
+        (["runs", "--limit", "99999999999999999999"], 2, ["--limit"]),
+        (["show", "fine@99999999999999999999"], 1, ["fine"]),
+        (["run", "fine", "--tag", "x"], 2, ["--tag takes NAME=VALUE, not 'x'."]),
+        (["predict", "fine@1", ""], 2, ["No file of rows is named."]),
+        (["data", ""], 1, ["There is no dataset ''."]),
+        (["init", "interlock.toml"], 1, ["could not be written"]),
         (["predict", "fine@1", "nothing.csv", "-o", "out.txt"], 1, ["out.txt"]),
         (["runs", "--status", "done"], 2, ["There is no run status 'done'"]),
         (["token", "create", "--scope", "root"], 2, ["There is no scope 'root'"]),
@@ -229,3 +238,132 @@ def test_a_closed_pipe_is_no_error(folder: Path) -> None:
     words = f"{sys.executable} -m interlock runs | head -c 1"
     done = subprocess.run(words, shell=True, cwd=folder, capture_output=True, env=os.environ, check=False)
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["run", "fin"], 1, "There is no model 'fin'."),
+        (["run", "steps:miswired"], 1, "Step 'one' gives int"),
+        (["show", "fine/9"], 1, "Unknown run 'fine/9'."),
+        (["runs", "--status", "done"], 2, "There is no run status 'done'."),
+        (["models", "--limit"], 2, "called wrongly"),
+    ],
+)
+def test_an_error_is_one_json_value_too(folder: Path, words: list[str], code: int, said: str) -> None:
+    done = interlock(folder, *words, "--json")
+    assert done.returncode == code
+    assert said in json.loads(done.stdout)["error"]["what"]
+
+
+def test_the_report_of_a_failed_run_is_the_only_json_value(folder: Path) -> None:
+    assert json.loads(interlock(folder, "run", "steps:broken", "--json").stdout)["status"] == "failed"
+
+
+def test_an_error_of_ours_about_a_step_is_said_once(folder: Path) -> None:
+    done = interlock(folder, "run", "steps:unstorable")
+    assert done.stderr.count("cannot be kept in a safe format") == 1
+    assert len(done.stderr.splitlines()) <= 10
+
+
+OUTSIDE = """
+import os
+import time
+
+@step
+def leaves(x: int) -> int:
+    raise SystemExit(0)
+
+@step
+def waits(x: int) -> int:
+    print("waiting", flush=True)
+    time.sleep(60)
+    return x
+
+@step
+def loud(x: int) -> int:
+    for _ in range(100_000):
+        print("a line that nobody reads")
+    return x
+
+@pipeline
+def leaving():
+    leaves(one())
+
+@pipeline
+def waiting():
+    waits(one())
+
+@pipeline
+def shouting():
+    loud(one())
+"""
+
+
+@pytest.fixture
+def outside(folder: Path) -> Path:
+    (folder / "steps.py").write_text((folder / "steps.py").read_text() + OUTSIDE)
+    return folder
+
+
+def test_a_step_that_leaves_by_sys_exit_is_no_success(outside: Path) -> None:
+    done = interlock(outside, "run", "steps:leaving", "--json")
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (1, "failed")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_run_that_is_asked_to_end_is_recorded_as_cancelled(outside: Path, number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "interlock", "run", "steps:waiting"],
+        cwd=outside,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        while "waiting" not in process.stderr.readline().split():
+            assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 128 + number
+    assert interlock_json(outside, "runs", "waiting")[0]["status"] == "cancelled"
+
+
+def test_a_run_that_was_killed_is_listed_as_lost(folder: Path) -> None:
+    interlock(folder, "run", "fine", env={"INTERLOCK_FAILPOINT": "records.commit.after:4=kill"})
+    assert interlock_json(folder, "runs", "fine")[0]["status"] == "lost"
+
+
+def test_a_run_goes_on_when_nobody_reads_what_it_says(outside: Path) -> None:
+    words = f"{sys.executable} -m interlock run steps:shouting 2>&1 | head -c 1"
+    subprocess.run(words, shell=True, cwd=outside, capture_output=True, env=os.environ, check=False)
+    assert interlock_json(outside, "runs", "shouting")[0]["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("words", ["runs", "runs --json", "run fine --json"])
+def test_output_that_cannot_be_written_is_an_error_in_one_line(folder: Path, words: str) -> None:
+    interlock(folder, "run", "fine")
+    line = f"{sys.executable} -m interlock {words} > /dev/full"
+    done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "error: The output could not be written: No space left on device."
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ["runs --json >&-", "run fine 2>&-", "run fine >&- 2>&- <&-"])
+def test_closed_streams_are_no_error(folder: Path, words: str) -> None:
+    done = subprocess.run(f"{sys.executable} -m interlock {words}", shell=True, cwd=folder, check=False)
+    assert done.returncode == 0
+
+
+def test_a_stream_without_the_letters_gets_them_spelled_out(folder: Path) -> None:
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    interlock(folder, "run", "fine", "--tag", "who=Zoë")
+    assert interlock(folder, "runs", env=ascii_only).returncode == 0
+    listed = interlock(folder, "runs", "--json", env=ascii_only)
+    assert json.loads(listed.stdout)[0]["tags"] == {"who": "Zoë"}
+
+
+def test_a_folder_that_is_gone_is_told(folder: Path) -> None:
+    line = f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} -m interlock runs"
+    done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: The current folder is gone.")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from interlock.errors import InterlockError
 
@@ -15,18 +21,47 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_answered: ContextVar[bool] = ContextVar("interlock_answered", default=False)
+"""Whether this command has printed JSON."""
+
+
+def steady_streams() -> None:
+    """Stand in for closed streams, and spell out what a stream's encoding does not have."""
+    _answered.set(False)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a console that takes text as it is: no markup, no guessing of colours."""
     from rich.console import Console  # the help and --json need none of it
 
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    made = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    made.on_broken_pipe = _pass_on  # type: ignore[method-assign]  # rich's own ends the process
+    return made
 
 
-def print_json(body: Any) -> None:
-    """Print exactly one JSON value; NaN and the infinities become null, which JSON has."""
-    sys.stdout.write(
-        json.dumps(_strict(body), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
-    )
+def _pass_on() -> None:
+    raise BrokenPipeError
+
+
+def print_json(body: Any, *, indent: int | None = 2) -> None:
+    """Print one JSON value at once; NaN and the infinities become null, which JSON has."""
+    spelled = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    text = json.dumps(_strict(body), indent=indent, ensure_ascii=spelled, allow_nan=False, default=str)
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+    _answered.set(True)
+
+
+def print_json_error(error: InterlockError) -> None:
+    """Print an error as the one JSON value that is owed, unless a report has been printed that tells of it."""
+    if not _answered.get():
+        print_json({"error": {"what": error.what, "where": error.where, "hint": error.hint}})
 
 
 def _strict(value: Any) -> Any:
@@ -42,9 +77,9 @@ def _strict(value: Any) -> Any:
 def print_error(error: InterlockError) -> None:
     """Print what was wrong, where, and the way out."""
     first, *rest = [_shown(line) for line in str(error).splitlines()]
-    console(stderr=True).print(f"error: {first}", style="bold red")
+    typer.secho(f"error: {first}", fg="red", bold=True, err=True)
     for line in rest:
-        console(stderr=True).print(line)
+        typer.echo(line, err=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

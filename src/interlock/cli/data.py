@@ -25,7 +25,7 @@ def data(
 ) -> None:
     """List the datasets with their newest snapshots, or the snapshots of one."""
     with this_context() as context:
-        rows = _snapshots(context, dataset) if dataset else _datasets(context)
+        rows = _datasets(context) if dataset is None else _snapshots(context, dataset)
     if json:
         print_json(rows)
     elif rows:

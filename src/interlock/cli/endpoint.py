@@ -9,6 +9,7 @@ import typer
 
 from interlock.cli.console import console, print_json
 from interlock.cli.options import Json, this_context, this_project
+from interlock.errors import UsageError
 from interlock.extras import require_all
 
 DEFAULT_PORT = 8080
@@ -67,6 +68,8 @@ def predict(
     """Score a file of rows with the slice of a model version."""
     from interlock.models.score import score_file
 
+    if not rows.name:
+        raise UsageError("No file of rows is named.")
     target = output or rows.with_name(f"{rows.name.partition('.')[0]}.scored.parquet")
     with this_context() as context:
         scored = score_file(context, model, rows, target)

@@ -44,11 +44,19 @@ def up(
             where=str(project.file or project.root),
             hint='Name one in interlock.toml:  [model.NAME]  pipeline = "package.module:pipeline"',
         )
-    supervisor = Supervisor(project, models=tuple(model or ()), on_event=_print_json if json else _print)
-    if once:
-        supervisor.run_once()
-    else:
+    troubled: set[str] = set()
+
+    def tell(event: Event) -> None:
+        troubled.update({event.model} if event.kind == "trouble" else ())
+        (_print_json if json else _print)(event)
+
+    supervisor = Supervisor(project, models=tuple(model or ()), on_event=tell)
+    if not once:
         supervisor.run()
+        return
+    supervisor.run_once()
+    if troubled:
+        raise typer.Exit(1)
 
 
 def _print(event: Event) -> None:
@@ -56,4 +64,4 @@ def _print(event: Event) -> None:
 
 
 def _print_json(event: Event) -> None:
-    print_json({"at": event.at, "model": event.model, "kind": event.kind, "text": event.text})
+    print_json({"at": event.at, "model": event.model, "kind": event.kind, "text": event.text}, indent=None)

@@ -25,7 +25,11 @@ def this_project() -> Project:
     """Return the project of the current folder."""
     from interlock.stack.home import find_project  # reads TOML through pydantic: not for --help
 
-    return find_project(Path.cwd())
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("The current folder is gone.", hint="Go to the project's folder.") from None
+    return find_project(here)
 
 
 @contextmanager
@@ -37,8 +41,8 @@ def this_context() -> Iterator[RunContext]:
         yield context
 
 
-def parse_params(words: Sequence[str]) -> dict[str, str]:
-    """Return the params given as NAME=VALUE words.
+def parse_params(words: Sequence[str], option: str = "-p") -> dict[str, str]:
+    """Return what was given as NAME=VALUE words.
 
     Raises:
         UsageError: A word has no name or no equals sign, or a name comes twice.
@@ -47,8 +51,8 @@ def parse_params(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise UsageError(f"-p takes NAME=VALUE, not {word!r}.")
+            raise UsageError(f"{option} takes NAME=VALUE, not {word!r}.")
         if name in found:
-            raise UsageError(f"The param {name!r} is given twice.")
+            raise UsageError(f"{option} gives {name!r} twice.")
         found[name] = value
     return found

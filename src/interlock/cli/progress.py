@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from interlock.cli.console import console, shown_seconds
 from interlock.engine.result import StepResult
 
@@ -20,23 +22,27 @@ class PrintedProgress:
         self._console = console(stderr=True)
         self._width = 24
 
+    def _say(self, text: str, *, end: str = "\n", style: str) -> None:
+        with contextlib.suppress(OSError):  # whoever looked on went away; the run goes on
+            self._console.print(text, end=end, style=style)
+
     def run_started(self, run_id: str, steps: int) -> None:
         """Print the id of the run."""
-        self._console.print(f"run {run_id}: {steps} step{'s' if steps != 1 else ''}", style="bold")
+        self._say(f"run {run_id}: {steps} step{'s' if steps != 1 else ''}", style="bold")
 
     def step_started(self, name: str, position: int) -> None:  # noqa: ARG002 - the protocol has it
         """Show what is running; the line is overwritten when it is done."""
         if self._console.is_terminal:
-            self._console.print(f"  … {name}", end="\r", style="dim")
+            self._say(f"  … {name}", end="\r", style="dim")
 
     def step_finished(self, result: StepResult, position: int) -> None:  # noqa: ARG002 - as above
         """Print the state and the time of the step."""
         mark, style = _MARKS[result.state]
         word = "" if result.state == "ran" else f"  {result.state}"
         seconds = "" if result.state == "skipped" else shown_seconds(result.seconds)
-        self._console.print(f"  {mark} {result.name:<{self._width}} {seconds:>8}{word}", style=style)
+        self._say(f"  {mark} {result.name:<{self._width}} {seconds:>8}{word}", style=style)
 
     def run_finished(self, run_id: str, status: str, seconds: float) -> None:
         """Print how the run ended."""
         style = "bold green" if status == "succeeded" else "bold red"
-        self._console.print(f"run {run_id} {status} in {shown_seconds(seconds)}", style=style)
+        self._say(f"run {run_id} {status} in {shown_seconds(seconds)}", style=style)

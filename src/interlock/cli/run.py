@@ -9,6 +9,7 @@ import typer
 
 from interlock.cli.console import console, print_error, print_json, print_table, shown_metrics
 from interlock.cli.options import Json, Param, parse_params, this_context, this_project
+from interlock.cli.stopping import stoppable
 from interlock.errors import InterlockError, UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def run(
         if dry:
             _dry(target, context, params, how, as_json=json)
         else:
-            how |= {"signal_id": signal, "tags": parse_params(tag)}
+            how |= {"signal_id": signal, "tags": parse_params(tag, "--tag")}
             _run(target, context, params, how, twice=twice, as_json=json)
 
 
@@ -93,7 +94,8 @@ def _run(
     from interlock.models.build import Build, LeakageRefused, NoVersion, build
 
     try:
-        made = build(target, context, params=params, progress=PrintedProgress(), echo=sys.stderr, **how)
+        with stoppable():
+            made = build(target, context, params=params, progress=PrintedProgress(), echo=sys.stderr, **how)
     except LeakageRefused as refused:
         if as_json:
             print_json(refusal_report(refused, target.model, params))
@@ -129,7 +131,8 @@ def _say_moving(moving: list[dict[str, Any]], *, quietly: bool) -> None:
 def _say(made: Build, *, quietly: bool) -> None:
     failure = made.run.failure
     if failure is not None:
-        sys.stderr.write(f"\n{failure.user_traceback}\n\n")
+        if failure.in_user_code:
+            sys.stderr.write(f"\n{failure.user_traceback}\n\n")
         raise failure
     if not quietly:
         _print_outcome(made)

@@ -17,7 +17,7 @@ from interlock.cli.console import (
     shown_time,
 )
 from interlock.cli.options import Json, this_context
-from interlock.errors import UsageError
+from interlock.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,17 +35,34 @@ def register(app: typer.Typer) -> None:
 def runs(
     pipeline: Annotated[str | None, typer.Argument(help="Only the runs of this model or pipeline.")] = None,
     status: Annotated[str | None, typer.Option(help="Only runs of this status.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20,
     json: Json = False,
 ) -> None:
     """List the runs, newest first."""
+    wanted = _checked_status(status)
     with this_context() as context:
-        found = context.records.runs.list(pipeline, _checked_status(status), limit=limit)
+        context.records.runs.mark_lost()
+        found = context.records.runs.list(pipeline, wanted, limit=limit)
+        if pipeline is not None and not found:
+            _check_known(context, pipeline)
     if json:
         print_json([_run_json(run) for run in found])
         return
     columns = ("run", "status", "started", "took", "metrics", "params")
     print_table("", columns, [_run_row(run) for run in found])
+
+
+def _check_known(context: RunContext, pipeline: str) -> None:
+    """Refuse a name that no model and no recorded run has: a slip of the pen looks like an empty list."""
+    from interlock.stack.targets import UnknownPipeline
+
+    known = {*context.project.config.model, *context.records.runs.pipelines()}
+    if pipeline not in known:
+        raise UnknownPipeline(
+            f"There is no model or pipeline {pipeline!r}.",
+            where=str(context.project.file or context.project.root),
+            hint=did_you_mean(pipeline, known) or "No run is recorded yet.",
+        )
 
 
 def _checked_status(status: str | None) -> Any:

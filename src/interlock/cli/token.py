@@ -47,9 +47,12 @@ def list_tokens(json: Json = False) -> None:
         print_table("", ("token", "scope"), [tuple(row.values()) for row in rows])
 
 
-def revoke(token_id: Annotated[str, typer.Argument(help="The id of the token.")]) -> None:
+def revoke(token_id: Annotated[str, typer.Argument(help="The id of the token.")], json: Json = False) -> None:
     """Make a token worthless at once."""
     from interlock.serving.tokens import revoke_token
 
     revoke_token(this_project().home, token_id)
-    console().print(f"revoked {token_id}")
+    if json:
+        print_json({"revoked": token_id})
+    else:
+        console().print(f"revoked {token_id}")

@@ -235,6 +235,10 @@ class Runs:
         row = self._database.row(query.order_by(runs.c.sequence.desc()).limit(1))
         return None if row is None else _record(row)
 
+    def pipelines(self) -> Sequence[str]:
+        """Return the names of all pipelines that have runs."""
+        return self._database.column(sa.select(runs.c.pipeline).distinct().order_by(runs.c.pipeline))
+
     def patch(self, run_id: str) -> str:
         """Return the difference between the commit and the work tree that the run used; empty when clean.
 
