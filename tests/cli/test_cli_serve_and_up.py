@@ -21,7 +21,7 @@ from cli_project import interlock, interlock_json, starter
 
 pytestmark = pytest.mark.xdist_group("serve-and-up")
 
-ROW = {"carrier": "UA", "origin": "EWR", "hour": 17}
+ROW = {"hour": 17, "distance": 1400, "precip": 0.0}
 
 
 @contextmanager

@@ -1,11 +1,8 @@
 """Will a flight land late? Plain typed functions, connected once."""
 
-import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 from interlock import data, deployable, fit, pipeline, split, step
 
@@ -18,7 +15,7 @@ def by_day(flights: pd.DataFrame, *, holdout: float = 0.25) -> tuple[pd.DataFram
 
 @step
 def known_before(flights: pd.DataFrame) -> pd.DataFrame:
-    return flights[["carrier", "origin", "hour"]]
+    return flights[["hour", "distance", "precip"]]
 
 
 @step
@@ -27,19 +24,17 @@ def was_late(flights: pd.DataFrame) -> pd.Series:
 
 
 @fit
-def fit_model(rows: pd.DataFrame, late: pd.Series, *, strength: float) -> Pipeline:
-    return make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=strength)).fit(
-        rows, late
-    )
+def fit_model(x: pd.DataFrame, late: pd.Series, *, strength: float) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=1000).fit(x, late)
 
 
 @step
-def score(model: Pipeline, rows: pd.DataFrame) -> np.ndarray:
-    return model.predict_proba(rows)[:, 1]
+def score(model: LogisticRegression, x: pd.DataFrame) -> pd.Series:
+    return pd.Series(model.predict_proba(x)[:, 1])
 
 
 @step
-def evaluate(late: pd.Series, scores: np.ndarray) -> dict[str, float]:
+def evaluate(late: pd.Series, scores: pd.Series) -> dict[str, float]:
     return {"auc": roc_auc_score(late, scores)}
 
 
