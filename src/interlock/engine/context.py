@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from interlock.engine.rebuild import rebuild_if_lost
+from interlock.identity.code import project_naming
 from interlock.records.records import Records
 from interlock.stack.config import Project
 from interlock.stack.sockets import BlobStore
@@ -38,6 +39,6 @@ def open_context(project: Project) -> Iterator[RunContext]:
     records = Records.open(home.records, store)
     try:
         rebuild_if_lost(records, store)
-        yield RunContext(project, store, ArtifactStore(store), records)
+        yield RunContext(project, store, ArtifactStore(store, naming=project_naming(project.root)), records)
     finally:
         records.close()

@@ -7,28 +7,32 @@ from collections.abc import Mapping
 from interlock.graph.model import Const, Input, Node, Ref
 from interlock.identity.artifact import Artifact
 from interlock.identity.digest import digest_json, digest_value
+from interlock.identity.walk import Naming
 
-KEY_VERSION = "step/1"
+KEY_VERSION = "step/2"
 """Part of every key: a change of what keys are made of must miss all earlier entries."""
 
 
-def input_identity(value: Input, outputs: Mapping[Ref, str]) -> object:
+def input_identity(value: Input, outputs: Mapping[Ref, str], naming: Naming | None = None) -> object:
     """Return what identifies an input, as JSON: digests in the shape of the input.
 
     Args:
         value: The input.
         outputs: The identity of every output that the input may hold.
+        naming: Names the project's code in a value that was written down in the pipeline.
     """
     if isinstance(value, Ref):
         return outputs[value]
     if isinstance(value, Const):
-        return digest_value(value.value)
-    return [value.kind, list(value.keys), [input_identity(item, outputs) for item in value.items]]
+        return digest_value(value.value, naming=naming)
+    return [value.kind, list(value.keys), [input_identity(item, outputs, naming) for item in value.items]]
 
 
-def inputs_identity(node: Node, outputs: Mapping[Ref, str]) -> dict[str, object]:
+def inputs_identity(
+    node: Node, outputs: Mapping[Ref, str], naming: Naming | None = None
+) -> dict[str, object]:
     """Return what identifies each input of a node."""
-    return {name: input_identity(value, outputs) for name, value in node.inputs.items()}
+    return {name: input_identity(value, outputs, naming) for name, value in node.inputs.items()}
 
 
 def artifact_identity(artifact: Artifact) -> str:

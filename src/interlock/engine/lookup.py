@@ -13,7 +13,7 @@ from interlock.errors import InterlockError
 from interlock.graph.model import Graph, Node, Ref
 from interlock.graph.step import Step
 from interlock.identity.artifact import Artifact
-from interlock.identity.code import Fingerprint, fingerprint
+from interlock.identity.code import Fingerprint, fingerprints, project_naming
 from interlock.identity.digest import digest_json
 from interlock.identity.facts import declared
 from interlock.records.cache import Entries
@@ -70,6 +70,8 @@ class Lookup:
         self._cache = cache
         self._from_step = from_step
         self._forced = graph.descendants(from_step) if from_step else frozenset[str]()
+        self._naming = project_naming(context.project.root)
+        self._steps = list(dict.fromkeys(node.step for node in graph.nodes if node.step is not None))
         self._fingerprints: dict[Step[..., object], Fingerprint] = {}
         self._identities: dict[Ref, str] = {
             Ref(node.name): datasets.identity(node) for node in graph.nodes if node.kind == "data"
@@ -92,11 +94,11 @@ class Lookup:
         """Return the key of a step whose inputs are known.
 
         Raises:
-            InterlockError: An argument of the step has no digest.
+            InterlockError: An argument of the step has no digest, or a step depends on a file that is not there.
         """
         made_of = self._fingerprint(node)
         try:
-            inputs = inputs_identity(node, self._identities)
+            inputs = inputs_identity(node, self._identities, self._naming)
         except InterlockError as error:
             error.where = error.where or node.location
             raise
@@ -126,6 +128,8 @@ class Lookup:
         step = node.step
         if step is None:
             raise TypeError(f"{node.name!r} is a dataset, not a step")
-        if step not in self._fingerprints:
-            self._fingerprints[step] = fingerprint(step.function, root=self._context.project.root)
+        if not self._fingerprints:
+            # All at once, before any step runs: what a step leaves behind in a module is no change of code.
+            found = fingerprints(self._steps, root=self._context.project.root)
+            self._fingerprints = dict(zip(self._steps, found, strict=True))
         return self._fingerprints[step]

@@ -38,6 +38,8 @@ class StepOptions:
         memory: Memory that the step needs, such as "4GB", or None.
         cache: Whether an earlier result for the same code, inputs and params may be taken.
         pickle: Whether outputs that no safe format can hold may be pickled.
+        depends: What the step depends on beside what can be seen in its code: functions, classes, modules,
+            values, or paths and patterns of files of the project. A change of any of them makes it run anew.
     """
 
     retries: int = 0
@@ -47,6 +49,7 @@ class StepOptions:
     memory: str | None = None
     cache: bool = True
     pickle: bool = False
+    depends: tuple[Any, ...] = ()
 
 
 class Step(Generic[P, R]):
@@ -206,7 +209,10 @@ def _checked_options(kind: StepKind, options: Mapping[str, Any]) -> StepOptions:
     for option in options:
         if option not in known:
             raise StepDefinitionError(f"@{kind} has no option {option!r}.", hint=did_you_mean(option, known))
-    made = StepOptions(**options)
+    depends = options.get("depends", ())
+    if not isinstance(depends, (list, tuple)):
+        raise StepDefinitionError(f"@{kind} takes depends=[...], a list, not {depends!r}.")
+    made = StepOptions(**{**options, "depends": tuple(depends)})
     if made.retries < 0 or made.cpus < 0 or made.gpus < 0 or (made.timeout is not None and made.timeout <= 0):
         raise StepDefinitionError(f"@{kind} options must not be negative: {dict(options)!r}.")
     return made

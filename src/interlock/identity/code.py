@@ -7,22 +7,24 @@ function; module constants, by the digest of their value. Project code enters by
 without comments, docstrings, formatting and positions; code without a source that fits, as in a
 REPL, by its bytecode. Distributions enter by name and version, and Python by its minor version.
 
-What no fingerprint sees: names made up at run time (`getattr(module, name)`, `eval`), methods of
-objects that are only known when the function runs (these enter through the digest of the input),
-files and environment variables that the code reads, and compiled extensions of the project.
-A module that a function imports when it runs counts as a whole, as it need not be loaded yet.
+`docs/identity.md` tells what moves a fingerprint and what cannot be seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from interlock.identity.digest import digest_json
+from interlock.identity.places import Places
 from interlock.identity.reach import Search
 from interlock.identity.walk import Naming
+from interlock.identity.web import Node, Web
+from interlock.identity.wrappers import is_code
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,22 @@ def fingerprint(function: Callable[..., Any], *, root: Path | None) -> Fingerpri
         function: Where to start.
         root: Folder of the project. Code in a file below it is followed, unless it is installed
             there in a `site-packages`; so is code that belongs to no distribution, wherever it is.
+
+    Raises:
+        UnknownDependency: A step declares to depend on a file that is not there.
     """
-    search = Search(root)
-    entry = search.bind(function)
-    parts = dict(sorted(search.finish().items()))
-    return Fingerprint(
-        digest_json(["Code", entry, parts]), parts, search.places.texts(), search.places.files()
-    )
+    return fingerprints([function], root=root)[0]
+
+
+def fingerprints(functions: Sequence[Callable[..., Any]], *, root: Path | None) -> list[Fingerprint]:
+    """Return the fingerprints of several functions, which costs little more than that of one.
+
+    As long as no file and nothing in memory changes that was seen, asking again costs next to nothing.
+
+    Raises:
+        UnknownDependency: As for `fingerprint`.
+    """
+    return _knowledge(root).of(functions)
 
 
 def project_naming(root: Path | None) -> Naming:
@@ -69,7 +80,7 @@ def project_naming(root: Path | None) -> Naming:
     known: dict[int, tuple[Any, str | None]] = {}
 
     def name(value: Any) -> str | None:
-        if isinstance(value, Path):
+        if not is_code(value):
             return None
         if id(value) not in known:
             # The value is kept beside its name, so that its id is not given to another.
@@ -79,3 +90,70 @@ def project_naming(root: Path | None) -> Naming:
         return known[id(value)][1]
 
     return name
+
+
+class _Knowledge:
+    """What is known of the code of one project, for as long as it stays as it was seen.
+
+    Args:
+        root: Folder of the project.
+    """
+
+    def __init__(self, root: Path | None) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._forget()
+
+    def of(self, functions: Sequence[Callable[..., Any]]) -> list[Fingerprint]:
+        """Return the fingerprint of each function."""
+        with self._lock:
+            if not self._search.witness.holds():
+                self._forget()
+            try:
+                return self._of(functions)
+            except BaseException:
+                # What was noted and not looked into would be taken for known.
+                self._forget()
+                raise
+
+    def _forget(self) -> None:
+        self._search = Search(self._root)
+        self._places = Places(self._root)
+        self._known: dict[int, Fingerprint] = {}
+        self._parts: dict[int, tuple[dict[str, str], dict[str, str], tuple[str, ...]]] = {}
+
+    def _of(self, functions: Sequence[Callable[..., Any]]) -> list[Fingerprint]:
+        new = {id(one): one for one in functions if id(one) not in self._known}
+        starts = {key: self._search.start(one) for key, one in new.items()}
+        if starts:
+            self._parts = {}
+            web = Web(dict.fromkeys(self._search.nodes.values()))
+            for key, (name, edges) in starts.items():
+                self._search.keep(new[key])
+                self._known[key] = self._made(name, web, web.reach(edges))
+        return [self._known[id(one)] for one in functions]
+
+    def _made(self, name: str, web: Web, reached: int) -> Fingerprint:
+        content, nodes = web.tell(reached)
+        if reached not in self._parts:
+            self._parts[reached] = self._told(nodes)
+        return Fingerprint(digest_json(["Code", name, content.hex()]), *self._parts[reached])
+
+    def _told(self, nodes: Sequence[Node]) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+        """Return parts, places and files. Parts of one label are numbered in the order of their lines."""
+        parts: dict[str, str] = {}
+        places: dict[str, str] = {}
+        tell = [node for node in nodes if node.digest]
+        counts: dict[str, int] = {}
+        for node in sorted(tell, key=lambda node: (node.label, node.line or 0)):
+            number = counts[node.label] = counts.get(node.label, 0) + 1
+            label = node.label if number == 1 else f"{node.label}#{number}"
+            parts[label] = node.shown
+            if node.file is not None and node.line is not None:
+                places[label] = f"{self._places.path(node.file)}:{node.line}"
+        return parts, places, self._places.files({node.file for node in nodes if node.file is not None})
+
+
+@functools.lru_cache(maxsize=8)
+def _knowledge(root: Path | None) -> _Knowledge:
+    return _Knowledge(root)

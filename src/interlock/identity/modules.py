@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from importlib.util import resolve_name
-
-from interlock.identity.references import Import
-
-
-def imported_modules(imports: Iterable[Import], package: str) -> list[str]:
-    """Return the absolute names that import statements lead to.
-
-    `from flights import features` may mean a module or something inside of one: both are tried,
-    and `flights.features` is named only where it is a module.
-    """
-    found: set[str] = set()
-    for one in imports:
-        module = _absolute(one, package)
-        if module is not None:
-            found.add(module)
-            inside = (f"{module}.{name}" for name in one.names)
-            found.update(name for name in inside if find_module_file(name) is not None)
-    return sorted(found)
 
 
 def find_module_file(module: str) -> str | None:
@@ -32,7 +14,7 @@ def find_module_file(module: str) -> str | None:
     The path is walked from the top: asking the import system for `a.b` would run `a`.
     """
     top, *rest = module.split(".")
-    if top in sys.stdlib_module_names:
+    if not top or top in sys.builtin_module_names:
         return None
     name, path = "", None
     origin: str | None = None
@@ -45,14 +27,21 @@ def find_module_file(module: str) -> str | None:
     return origin
 
 
-def _folders(locations: Sequence[str] | None) -> Sequence[str]:
-    return list(locations) if locations is not None else []
-
-
-def _absolute(one: Import, package: str) -> str | None:
-    if not one.level:
-        return one.module
+def absolute_name(module: str, package: str) -> str | None:
+    """Return the full name of a module written with dots in front; None where they lead out of the package."""
+    if not module.startswith("."):
+        return module
     try:
-        return resolve_name("." * one.level + one.module, package)
+        return resolve_name(module, package)
     except ImportError:
         return None
+
+
+def package_of(module: str, file: str) -> str:
+    """Return the package that relative imports of a module start from."""
+    is_package = file.replace("\\", "/").rpartition("/")[2].startswith("__init__.")
+    return module if is_package else module.rpartition(".")[0]
+
+
+def _folders(locations: Sequence[str] | None) -> Sequence[str]:
+    return list(locations) if locations is not None else []

@@ -19,7 +19,8 @@ def encode_object(value: Any, walk: Walk) -> Encoding:
     if isinstance(value, (type, FunctionType)) or _is_plain_builtin(value):
         return _encode_named(value, walk)
     if isinstance(value, ModuleType):
-        return b"m" + frame(value.__name__)
+        given = walk.naming(value) if walk.naming is not None else None
+        return b"m" + frame(given or value.__name__)
     if isinstance(value, (set, frozenset)):
         # `set.__reduce__` lists the items in the order of this process's hashes.
         items = join(b"S", sorted(encode_items(value, walk)))

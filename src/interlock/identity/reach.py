@@ -1,29 +1,34 @@
-"""The search through everything that a piece of code reaches."""
+"""The search through everything that a piece of code reaches, by the objects in memory."""
 
 from __future__ import annotations
 
-import functools
+import builtins
+import re
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from interlock.identity.bytecode import code_shape
-from interlock.identity.digest import digest_json, digest_value
-from interlock.identity.modules import find_module_file, imported_modules
+from interlock.identity.canonical import canonical_json
+from interlock.identity.classes import ClassLook
+from interlock.identity.constants import digest_constant, placeless, roots_of
+from interlock.identity.depends import bind_dependency
+from interlock.identity.digest import digest_bytes, digest_value
+from interlock.identity.functions import FunctionLook
+from interlock.identity.late import Late
 from interlock.identity.origin import Origin, Origins
-from interlock.identity.places import Places
-from interlock.identity.references import References, references_of_code, references_of_tree
+from interlock.identity.references import Chain
 from interlock.identity.source import Source, source_of
-from interlock.identity.walk import Undigestible, type_name
+from interlock.identity.walk import type_name
+from interlock.identity.web import Node
+from interlock.identity.witness import MISSING, Witness
 from interlock.identity.wrappers import (
     content_of,
-    held_by,
     is_code,
-    is_generated,
     module_name,
+    step_depends,
     step_function,
     wrapped_by,
 )
@@ -41,284 +46,313 @@ _OF_THE_IMPORT = frozenset(
         "__spec__",
     }
 )
-# Made by Python for every class.
-_OF_EVERY_CLASS = frozenset(
-    {
-        "__dict__",
-        "__doc__",
-        "__firstlineno__",
-        "__module__",
-        "__static_attributes__",
-        "__weakref__",
-        "_abc_impl",
-    }
-)
+# With these a function reaches any name of its module, or runs a text that does.
+_SEES_ALL = frozenset({("globals",), ("eval",), ("exec",), ("sys", "modules")})
+
+# What tells apart parts of one label: of no interest to people.
+_SUFFIX = re.compile(r"~[0-9a-f]{12}")
+
+_FIXED = (str, int, float, bool, complex, bytes, type(None), re.Pattern)
 
 
 class Search:
-    """Collects the parts that one fingerprint is made of.
+    """Collects the parts that code is made of.
 
     `bind` answers with how a thing is written in the code that reaches it, and notes it to be looked
-    into; `finish` looks into all that was noted, which notes more.
+    into; `finish` looks into all that was noted, which notes more. What is found is the same whatever
+    was searched for before: one search serves all steps of a pipeline.
 
     Args:
         root: Folder of the project.
     """
 
     def __init__(self, root: Path | None) -> None:
-        self._root = root
-        self._origins = _origins(root)
-        self._parts = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
-        self._labels: dict[int, str] = {}
-        self._owners: dict[str, Any] = {}
-        self._kept: list[Any] = []
+        self.root = root
+        self.witness = Witness()
+        self.nodes: dict[Any, Node] = {}
+        self.late = Late(self)
+        self._functions, self._classes = FunctionLook(self), ClassLook(self)
+        self._origins = Origins(root)
+        self._roots = roots_of(root)
         self._sources: dict[str, Source | None] = {}
-        self.places = Places(root)
-        self._waiting: deque[tuple[str, Callable[[], str]]] = deque()
+        self._texts: dict[int, str] = {}
+        self._kept: list[Any] = []
+        self._waiting: deque[tuple[Node, Callable[[Node], object]]] = deque()
+        self._edges: set[Node] = set()
 
-    def finish(self) -> dict[str, str]:
-        """Look into everything that is reached and return the digest of each part."""
+    def start(self, thing: Any) -> tuple[str, set[Node]]:
+        """Search from a function, a class, a step or a value; return its name and what it leads to."""
+        self._edges = edges = {self._python()}
+        name = self.bind(thing)
+        self.finish()
+        return name, edges
+
+    def finish(self) -> None:
+        """Look into everything that was noted."""
         while self._waiting:
-            label, look = self._waiting.popleft()
-            self._parts[label] = look()
-        return self._parts
+            node, look = self._waiting.popleft()
+            self._edges = node.edges
+            made_of = look(node)
+            if made_of is not None:
+                text = canonical_json(made_of)
+                node.digest = digest_bytes(text)
+                shown = _SUFFIX.sub("", text.decode()) if b"~" in text else None
+                node.shown = node.digest if shown is None else digest_bytes(shown.encode())
 
     def bind(self, thing: Any) -> str:
         """Note a function, a class or a value, and return its name or its digest."""
-        code = self._bind_code(thing)
-        return self._value(thing) if code is None else code
+        code = self.bind_code(thing)
+        return self.value(thing) if code is None else code
 
-    def _bind_code(self, thing: Any) -> str | None:
+    def bind_code(self, thing: Any) -> str | None:
         """Note what is code; return None for a value."""
-        step = step_function(thing)
-        if step is not None:
-            return self.bind(step)
+        known = self._texts.get(id(thing))
+        if known is not None:
+            self._edges.update(filter(None, [self.nodes.get(id(thing))]))
+            return known
         if isinstance(thing, FunctionType):
             return self._bind_function(thing)
         if isinstance(thing, type):
             return self._bind_class(thing)
         if isinstance(thing, ModuleType):
-            return self._bind_module(thing)
+            return self.late.whole(thing.__name__, getattr(thing, "__file__", None))
         if isinstance(thing, MethodType):
             return f"{self.bind(thing.__func__)} of {self.bind(thing.__self__)}"
-        if isinstance(thing, BuiltinFunctionType) and isinstance(thing.__self__, (ModuleType, type(None))):
-            self._origin(thing.__module__ or "builtins", None)
-            return f"{thing.__module__}:{thing.__qualname__}"
-        inner = wrapped_by(thing)
-        if inner:
-            return f"{type_name(type(thing))}({', '.join(self.bind(one) for one in inner)})"
-        return None
+        if isinstance(thing, BuiltinFunctionType):
+            return self._bind_builtin(thing)
+        step = step_function(thing)
+        if step is not None:
+            return self._bind_step(thing, step)
+        return self._bind_wrapper(thing)
+
+    def _bind_step(self, thing: Any, function: Any) -> str:
+        depends = [bind_dependency(one, thing, self) for one in step_depends(thing)]
+        return self.bind(function) + (f" and {depends}" if depends else "")
+
+    def keep(self, thing: Any) -> None:
+        """Keep a thing alive, so that its id is not given to another."""
+        self._kept.append(thing)
 
     def _bind_function(self, function: FunctionType) -> str:
         code = function.__code__
         module = module_name(function.__globals__)
         label = f"{module}:{code.co_qualname}"
-        if self._origin(module, code.co_filename).kind != "project":
-            return self._bind_foreign(function, label)
-        around = getattr(function, "__wrapped__", None)
-        if isinstance(around, FunctionType):
-            label += f"[{module_name(around.__globals__)}:{around.__qualname__}]"
-        noted = self._note(function, label, lambda: self._function_digest(function))
-        self.places.add(noted, code.co_filename, code.co_firstlineno)
-        return noted
+        if self.origin(module, code.co_filename).kind != "project":
+            return self._bind_foreign(function, f"{function.__module__}:{function.__qualname__}")
+        self.witness.saw_function(function)
+        name, shown = self._functions.name(function, label)
+        node = Node(name, shown, file=code.co_filename, line=code.co_firstlineno)
+        look = self._functions.look
+        return self.note(id(function), function, node, lambda node: look(function, node))
+
+    def function_name(self, function: FunctionType) -> str:
+        """Return the name that a function of the project has in digests."""
+        return self._functions.name(function, function.__qualname__)[0]
 
     def _bind_foreign(self, function: FunctionType, label: str) -> str:
         """Note what a decorator of a library holds in its closure: the project's function."""
-        held = [one for one in held_by(function) if is_code(one)]
-        if not held:
-            return f"{function.__module__}:{function.__qualname__}"
-        if id(function) not in self._labels:
-            # Named before what it holds is looked at, which may be the function itself.
-            self._kept.append(function)
-            self._labels[id(function)] = label
-            self._labels[id(function)] = f"{label}({', '.join(self.bind(one) for one in held)})"
-        return self._labels[id(function)]
+        outer, self._edges = self._edges, set()
+        self.origin(module_name(function.__globals__), function.__code__.co_filename)
+        # Named before what it holds is looked at, which may be the function itself.
+        self._texts[id(function)] = label
+        held = [content_of(cell) for cell in function.__closure__ or ()]
+        held.append(vars(function).get("__wrapped__"))
+        bound = [text for text in map(self._bind_held, held) if text is not None]
+        outer |= self._edges
+        self._edges, node = outer, Node(label, label, edges=self._edges)
+        del self._texts[id(function)]
+        if not bound:
+            return label
+        self.witness.saw_function(function)
+        self._kept.append(function)
+        # A node without a digest of its own leads those who come later to what is held.
+        self.nodes[id(function)] = node
+        self._texts[id(function)] = f"{label}({', '.join(bound)})"
+        return self._texts[id(function)]
+
+    def _bind_held(self, thing: Any) -> str | None:
+        """Note code in a closure of a library, and what is in a dict or list that has code in it."""
+        if is_code(thing):
+            return self.bind(thing)
+        items = [*thing, *thing.values()] if type(thing) is dict else thing
+        if type(thing) in (dict, list, tuple) and any(map(is_code, items)):
+            return self.value(thing)
+        if self.origin(type(thing).__module__, None).kind == "project":
+            return self.bind(thing)
+        return None
 
     def _bind_class(self, cls: type) -> str:
         module = sys.modules.get(cls.__module__)
-        name = module_name(vars(module)) if module else cls.__module__
-        label = f"{name}:{cls.__qualname__}"
-        if self._origin(name, getattr(module, "__file__", None)).kind != "project":
+        module_label = module_name(vars(module)) if module else cls.__module__
+        label = f"{module_label}:{cls.__qualname__}"
+        if self.origin(module_label, getattr(module, "__file__", None)).kind != "project":
             return label
-        noted = self._note(cls, label, lambda: self._class_digest(cls, module))
-        file = getattr(module, "__file__", None)
-        source = self._source(file) if file is not None else None
-        if file is not None and source is not None:
-            self.places.add(noted, file, source.line_of_class(cls.__qualname__))
-        return noted
+        self.witness.saw_class(cls)
+        node = self._classes.node(cls, module, label)
+        return self.note(id(cls), cls, node, lambda node: self._classes.look(cls, module, node))
 
-    def _bind_module(self, module: ModuleType) -> str:
-        file = getattr(module, "__file__", None)
-        if self._origin(module.__name__, file).kind == "project" and file is not None:
-            return self._bind_file(module.__name__, file)
-        return module.__name__
+    def _bind_builtin(self, thing: BuiltinFunctionType) -> str | None:
+        owner = thing.__self__
+        if not isinstance(owner, (ModuleType, type(None))):
+            return f"{thing.__name__} of {self.bind(owner)}"
+        module = thing.__module__ or "builtins"
+        file = getattr(sys.modules.get(module), "__file__", None)
+        if self.origin(module, file).kind == "project" and file is not None:
+            # A compiled extension of the project: its file is all that can be seen.
+            self.late.whole(module, file)
+        return f"{module}:{thing.__qualname__}"
 
-    def _bind_file(self, module: str, file: str) -> str:
-        """Note a whole file, and the files that it imports."""
-        label = f"{module}:*"
-        if label not in self._owners:
-            self._owners[label] = file
-            self.places.add(label, file, 1)
-            self._waiting.append((label, lambda: self._file_digest(module, file)))
-        return label
+    def _bind_wrapper(self, thing: Any) -> str | None:
+        inner = wrapped_by(thing)
+        cls = type(thing)
+        if (
+            not inner
+            and self.origin(cls.__module__, getattr(sys.modules.get(cls.__module__), "__file__", None)).kind
+            != "project"
+        ):
+            around = getattr(thing, "__dict__", {}).get("__wrapped__")
+            inner = () if around is None or isinstance(around, ModuleType) else (around,)
+        if not inner:
+            return None
+        return f"{type_name(cls)}({', '.join(self.bind(one) for one in inner)})"
 
-    def _note(self, thing: Any, label: str, look: Callable[[], str]) -> str:
-        known = self._labels.get(id(thing))
-        if known is not None:
-            return known
-        name, number = label, 1
-        while name in self._owners:
-            # Two functions made by one, with other values in their closures.
-            number += 1
-            name = f"{label}#{number}"
-        self._owners[name] = thing
-        self._labels[id(thing)] = name
-        self._waiting.append((name, look))
-        return name
+    def note(self, key: Any, thing: Any, node: Node, look: Callable[[Node], object]) -> str:
+        """Note a part to be looked into, unless it is known, and return its name."""
+        known = self.nodes.get(key)
+        if known is None:
+            self.nodes[key] = known = node
+            if isinstance(key, int):
+                self._kept.append(thing)
+                self._texts[key] = node.name
+            self._waiting.append((node, look))
+        self._edges.add(known)
+        return known.name
 
-    def _origin(self, module: str, file: str | None) -> Origin:
+    def origin(self, module: str, file: str | None) -> Origin:
+        """Return where a module comes from; a distribution is noted."""
         origin = self._origins.of(module, file)
         if origin.kind == "distribution":
-            self._parts[f"dist:{origin.name}"] = origin.version
+            self._fact(f"dist:{origin.name}", origin.version)
         return origin
 
-    def _source(self, file: str) -> Source | None:
+    def _fact(self, label: str, version: str) -> None:
+        node = self.nodes.get(label)
+        if node is None:
+            node = self.nodes[label] = Node(label, label, version, version)
+        self._edges.add(node)
+
+    def _python(self) -> Node:
+        self._edges = set()
+        self._fact("python", f"{sys.version_info.major}.{sys.version_info.minor}")
+        return self.nodes["python"]
+
+    def source(self, file: str | None) -> Source | None:
         """Return the parsed file, which is taken not to change during one search."""
+        if file is None:
+            return None
         if file not in self._sources:
-            self._sources[file] = source_of(file)
+            self._sources[file] = source_of(file, self.witness.saw_file(file))
         return self._sources[file]
 
-    def _function_digest(self, function: FunctionType) -> str:
-        code = function.__code__
-        source = self._source(code.co_filename)
-        content = source.function_digest(code) if source is not None else None
-        held = dict(zip(code.co_freevars, map(content_of, function.__closure__ or ()), strict=True))
-        made_of = {
-            "content": content or digest_value(code_shape(code)),
-            "names": self._names(references_of_code(code), function.__globals__),
-            "defaults": [self._value(one) for one in (function.__defaults__, function.__kwdefaults__) if one],
-            "closure": {name: self.bind(value) for name, value in held.items()},
-            "attributes": {name: self.bind(value) for name, value in sorted(vars(function).items())},
-        }
-        return digest_json(["Function", made_of])
-
-    def _class_digest(self, cls: type, module: ModuleType | None) -> str:
-        file = getattr(module, "__file__", None)
-        source = self._source(file) if file is not None else None
-        content = source.class_digest(cls.__qualname__) if source is not None else None
-        made_of = {
-            "content": content,
-            "type": self.bind(type(cls)),
-            "bases": [self.bind(base) for base in cls.__bases__ if base is not object],
-            "members": self._members(cls, has_source=content is not None),
-            "names": self._class_names(cls, source, vars(module) if module else {}),
-        }
-        return digest_json(["Class", made_of])
-
-    def _members(self, cls: type, *, has_source: bool) -> dict[str, list[str]]:
-        """Note methods and the like; the data of a class is in its source, where there is one."""
-        members: dict[str, list[str]] = {}
-        for name, member in sorted(vars(cls).items()):
-            if name in _OF_EVERY_CLASS:
-                continue
-            code = [one for one in (member, *wrapped_by(member)) if is_code(one)]
-            if has_source:
-                # What a decorator such as `dataclass` generated follows from the source.
-                code = [one for one in code if not is_generated(one)]
-            if code:
-                members[name] = [self.bind(one) for one in code]
-            elif not has_source:
-                members[name] = [self._value(member)]
-        return members
-
-    def _class_names(self, cls: type, source: Source | None, names: Mapping[str, Any]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for node in source.classes(cls.__qualname__) if source is not None else ():
-            found |= self._names(references_of_tree(node), names, bound=vars(cls))
-        return found
-
-    def _names(
-        self, references: References, names: Mapping[str, Any], *, bound: Mapping[str, Any] | None = None
+    def names(
+        self, chains: Iterable[Chain], names: Mapping[str, Any], *, bound: Mapping[str, Any] | None = None
     ) -> dict[str, str]:
-        """Note what global names lead to, and the modules that are imported on the way."""
+        """Note what global names lead to."""
         found = {}
-        for chain in references.chains:
-            if chain[0] in names and chain[0] not in (bound or ()) and chain[0] not in _OF_THE_IMPORT:
-                found[".".join(chain)] = self._name(module_name(names), names[chain[0]], chain)
-        for module in imported_modules(references.imports, str(names.get("__package__") or "")):
-            found[f"import {module}"] = self._import(module)
+        for chain in chains:
+            root = chain[0]
+            if (bound is not None and root in bound) or root in _OF_THE_IMPORT:
+                continue
+            thing = names.get(root, MISSING)
+            self.witness.saw_name(names, root, thing)
+            if thing is MISSING:
+                self._note_builtin(chain, names)
+                thing = vars(builtins).get(root)
+                if not isinstance(thing, FunctionType):
+                    continue
+            text = self._name(module_name(names), names, thing, chain)
+            if text is not None:
+                found[".".join(chain)] = text
         return found
 
-    def _name(self, module: str, thing: Any, chain: tuple[str, ...]) -> str:
+    def _note_builtin(self, chain: Chain, names: Mapping[str, Any]) -> None:
+        file = names.get("__file__")
+        if chain[:2] in _SEES_ALL and isinstance(file, str):
+            self.late.whole(module_name(names), file)
+
+    def _name(self, module: str, names: Mapping[str, Any], thing: Any, chain: Chain) -> str | None:
         name, rest = chain[0], chain[1:]
+        if chain[1:2] == ("modules",) and thing is sys:
+            self._note_builtin(("sys", "modules"), names)
+        foreign = ""
         while rest and isinstance(thing, ModuleType):
             module = thing.__name__
-            if self._origin(module, getattr(thing, "__file__", None)).kind != "project":
-                return ".".join((module, *rest))
-            if rest[0] not in vars(thing):
-                return self._bind_module(thing)
-            thing, name, rest = vars(thing)[rest[0]], rest[0], rest[1:]
-        code = self._bind_code(thing)
-        return self._constant(f"{module}:{name}", thing) if code is None else code
+            is_ours = self.origin(module, getattr(thing, "__file__", None)).kind == "project"
+            inside = vars(thing).get(rest[0], MISSING)
+            if is_ours:
+                self.witness.saw_name(vars(thing), rest[0], inside)
+            if inside is MISSING:
+                return self.bind_code(thing) if is_ours else ".".join((module, *rest))
+            foreign = "" if is_ours else ".".join((module, *rest))
+            thing, name, rest = inside, rest[0], rest[1:]
+        if foreign:
+            return self._foreign(thing, foreign)
+        if "__subclasses__" in rest and isinstance(thing, type):
+            self._classes.bind_subclasses(thing)
+        code = self.bind_code(thing)
+        return self._constant(module, name, thing) if code is None else code
 
-    def _constant(self, label: str, value: Any) -> str:
+    def _foreign(self, thing: Any, name: str) -> str:
+        """Return the name of something in a library; code of the project that was put there is noted."""
+        if isinstance(thing, (FunctionType, type)):
+            bound = self.bind(thing)
+            return (
+                name
+                if bound.partition(":")[0] == thing.__module__ and id(thing) not in self._texts
+                else bound
+            )
+        return name
+
+    def _constant(self, module: str, name: str, value: Any) -> str:
         """Note a module's constant as a part of its own."""
-        if label not in self._owners:
-            self._owners[label] = value
-            self._parts[label] = self._value(value)
-            self._place_constant(label)
-        return label
+        label = f"{module}:{name}"
+        loaded = sys.modules.get(module)
+        file = getattr(loaded, "__file__", None)
+        source = self.source(file) if self.origin(module, file).kind == "project" else None
+        line = source.outline.lines().get(name) if source is not None else None
+        node = Node(label, label, file=file, line=line)
+        key = (label, id(value))
+        self._kept.append(value)
+        return self.note(key, value, node, lambda node: self._look_constant(module, value, file))
 
-    def _place_constant(self, label: str) -> None:
-        module, _, name = label.partition(":")
-        file = getattr(sys.modules.get(module), "__file__", None)
-        source = self._source(file) if file is not None else None
-        if file is not None and source is not None:
-            self.places.add(label, file, source.line_of_name(name))
+    def _look_constant(self, module: str, value: Any, file: str | None) -> object:
+        if file is not None:
+            self.late.loaded(module, file)
+        return self.value(value)
 
-    def _import(self, module: str) -> str:
-        file = find_module_file(module)
-        if file is None or self._origin(module, file).kind != "project":
-            self._origin(module, file)
-            return module
-        return self._bind_file(module, file)
-
-    def _file_digest(self, module: str, file: str) -> str:
-        source = self._source(file)
-        if source is None:
-            return "unreadable"
-        package = module if Path(file).stem == "__init__" else module.rpartition(".")[0]
-        imported = imported_modules(references_of_tree(source.tree).imports, package)
-        return digest_json(["Module", source.module_digest, {name: self._import(name) for name in imported}])
-
-    def _value(self, value: Any) -> str:
+    def value(self, value: Any) -> str:
         """Return the digest of a value; code inside it is noted."""
         self._origins_of_value(value)
-        try:
-            return digest_value(self._placeless(value), naming=self._name_inside)
-        except Undigestible:
-            # A lock or a connection: all that is known of it is what it can do.
-            return f"some {self.bind(type(value))}"
+        if isinstance(value, _FIXED):
+            return digest_value(self._placeless(value))
+        if isinstance(value, PurePath):
+            return digest_value(["path", self._placeless(str(value))])
+        digest = digest_constant(value, self.name_inside, self.root)
+        self.witness.saw_answer(lambda: self._again(value), digest)
+        return digest
+
+    def _again(self, value: Any) -> str:
+        self._edges = set()
+        return digest_constant(value, self.name_inside, self.root)
 
     def _origins_of_value(self, value: Any) -> None:
         for module in (type(value).__module__, getattr(value, "__module__", None)):
             if isinstance(module, str):
-                self._origin(module, getattr(sys.modules.get(module), "__file__", None))
+                self.origin(module, getattr(sys.modules.get(module), "__file__", None))
 
-    def _name_inside(self, thing: Any) -> str | None:
+    def name_inside(self, thing: Any) -> str | None:
         """Name code inside a value, and a path by itself: the content of a folder is no code."""
-        return str(self._placeless(str(thing))) if isinstance(thing, PurePath) else self._bind_code(thing)
+        return str(self._placeless(str(thing))) if isinstance(thing, PurePath) else self.bind_code(thing)
 
     def _placeless(self, value: Any) -> Any:
-        """Return a text that names a place in the project without where the project lies."""
-        if type(value) is not str or self._root is None:
-            return value
-        for root in (self._root, self._root.resolve()):
-            if value.startswith(str(root)):
-                return f"<project>{value.removeprefix(str(root))}"
-        return value
-
-
-@functools.lru_cache(maxsize=16)
-def _origins(root: Path | None) -> Origins:
-    return Origins(root)
+        return placeless(value, self._roots) if type(value) is str else value

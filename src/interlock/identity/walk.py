@@ -193,7 +193,8 @@ def join(tag: bytes, encodings: list[Encoding]) -> Encoding:
 
 
 def _encode_enum(value: Enum, walk: Walk) -> Encoding:
-    return b"e" + frame(type_name(type(value))) + walk.encode(value.value)
+    given = walk.naming(type(value)) if walk.naming is not None else None
+    return b"e" + frame(given or type_name(type(value))) + walk.encode(value.value)
 
 
 def _encode_datetime(value: dt.datetime, walk: Walk) -> Encoding:

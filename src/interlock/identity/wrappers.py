@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import CellType, FunctionType, MethodType
 from typing import Any
@@ -13,6 +13,12 @@ def step_function(thing: Any) -> Any:
     """Return the function of a step, or None."""
     own = getattr(thing, "__dict__", {}) if not isinstance(thing, type) else {}
     return own["function"] if "function" in own and "kind" in own else None
+
+
+def step_depends(thing: Any) -> tuple[Any, ...]:
+    """Return what a step declares to depend on beside what can be seen."""
+    options = getattr(thing, "__dict__", {}).get("options")
+    return tuple(getattr(options, "depends", ()))
 
 
 def module_name(names: Mapping[str, Any]) -> str:
@@ -36,8 +42,7 @@ def wrapped_by(thing: Any) -> tuple[Any, ...]:
         return (thing.func,)
     if isinstance(thing, functools.singledispatchmethod):
         return (thing.dispatcher,)
-    inner = getattr(thing, "__dict__", {}).get("__wrapped__") if not is_code(thing) else None
-    return (inner,) if inner is not None else ()
+    return ()
 
 
 def is_code(thing: Any) -> bool:
@@ -48,18 +53,6 @@ def is_code(thing: Any) -> bool:
 def is_generated(thing: Any) -> bool:
     """Say whether a function was made from text, as `dataclass` makes its methods."""
     return isinstance(thing, FunctionType) and thing.__code__.co_filename.startswith("<")
-
-
-def held_by(function: FunctionType) -> Iterator[Any]:
-    """Yield what a function holds, and what is in the dicts and lists that it holds."""
-    for value in map(content_of, function.__closure__ or ()):
-        yield value
-        if type(value) is dict:
-            yield from value.values()
-        elif type(value) in (list, tuple):
-            yield from value
-    if "__wrapped__" in vars(function):
-        yield vars(function)["__wrapped__"]
 
 
 def content_of(cell: CellType) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from interlock.errors import InterlockError
 from interlock.identity.artifact import Artifact
 from interlock.identity.digest import digest_value
+from interlock.identity.walk import Naming
 from interlock.stack.sockets import BlobStore
 from interlock.store.arrange import arrange
 from interlock.store.blobs import LocalStore, Write
@@ -43,9 +44,12 @@ class ArtifactStore:
         blobs: Where the bytes are.
         cache: A folder for loaded files and folders; they can be made again at any time. Left out, it lies
             in the store, or is made for this process where the store is not on this machine.
+        naming: Names the code of the project for the digests of values: with it, an object is another value
+            once a method of its class does something else.
     """
 
-    def __init__(self, blobs: BlobStore, cache: Path | None = None) -> None:
+    def __init__(self, blobs: BlobStore, cache: Path | None = None, *, naming: Naming | None = None) -> None:
+        self._naming = naming
         self._blobs = blobs
         self._formats = Formats()
         self._cache = cache or (blobs.cache if isinstance(blobs, LocalStore) else None)
@@ -100,7 +104,7 @@ class ArtifactStore:
             ) from error
 
     def _save_as(self, one: Format, value: Any, *, allow_pickle: bool) -> Artifact:
-        digest = digest_value(value)
+        digest = digest_value(value, naming=self._naming)
         stored = one.save(value, _Vault(self, self._blobs, allow_pickle=allow_pickle))
         return Artifact(
             digest, one.name, type_name(value), stored.size, stored.blob, stored.inline, dict(stored.meta)

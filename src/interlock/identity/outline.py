@@ -1,0 +1,359 @@
+"""What the statements of a module bind, use and change, read from its text without running it.
+
+This is how a module is seen that a function imports when it runs: the answer must not depend on
+whether something else has loaded the module already. Where the text leaves a doubt whether a
+statement matters for a name, it does.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from interlock.identity.references import Chain, chain_of
+from interlock.identity.syntax import has_effect
+
+_Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_Import = (ast.Import, ast.ImportFrom)
+_Deferred = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+# Calls of these leave nothing behind that a step could notice.
+_QUIET = frozenset({"print", "logging", "warnings", "sys", "typing"})
+# Decorators from these hand back what they are given, or a wrapper; they keep no list of it.
+_QUIET_DECORATORS = frozenset(
+    {
+        "abc",
+        "attr",
+        "attrs",
+        "contextlib",
+        "dataclasses",
+        "enum",
+        "functools",
+        "interlock",
+        "pydantic",
+        "typing",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import statement binds a name to: a module, or a name inside of one.
+
+    Attributes:
+        module: The module as it is written, with a dot in front for each level.
+        name: The name inside of it; None for the module itself.
+        whole: Whether the name is bound to this very module, as by `import a.b as c`, and not to its first part.
+    """
+
+    module: str
+    name: str | None = None
+    whole: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One statement at module level, or one inside an `if` or `try` there."""
+
+    node: ast.stmt
+    guards: tuple[ast.AST, ...]
+    binds: frozenset[str]
+    chains: tuple[Chain, ...]
+    imports: tuple[tuple[str, Imported], ...]
+    called: frozenset[str]
+    touched: frozenset[str]
+
+    @property
+    def is_definition(self) -> bool:
+        """Whether it defines a function or a class."""
+        return isinstance(self.node, _Definition)
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """The names that it uses, at once or when what it defines is called."""
+        return frozenset(chain[0] for chain in self.chains)
+
+
+class Outline:
+    """The statements of one module.
+
+    Args:
+        tree: The parsed file.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.units = [_unit(node, guards) for node, guards in _statements(tree.body, ())]
+        self.imports: dict[str, list[Imported]] = {}
+        self.stars: list[str] = []
+        for unit in self.units:
+            if isinstance(unit.node, _Import):
+                self._add_imports(unit.node)
+
+    def defines(self, name: str) -> bool:
+        """Say whether a statement here, imports among them, binds the name."""
+        return name in self._bound
+
+    def lines(self) -> dict[str, int]:
+        """Return the first line that binds each name."""
+        return {name: units[0].node.lineno for name, units in self._bound.items()}
+
+    @functools.cache  # noqa: B019 - lives as long as the outline, which a cache of files bounds
+    def units_of(self, name: str) -> tuple[Unit, ...]:
+        """Return the statements that bind a name, and those that may change what it is bound to."""
+        binding = self._bound.get(name, [])
+        is_data = any(not unit.is_definition and not isinstance(unit.node, _Import) for unit in binding)
+        changing = [
+            unit for unit in self.units if unit not in binding and self._may_change(unit, name, is_data)
+        ]
+        return (*binding, *changing)
+
+    @functools.cached_property
+    def effects(self) -> list[Unit]:
+        """The statements that may change something outside of the project, for everyone who comes later."""
+        return [unit for unit in self.units if self._reaches_out(unit)]
+
+    @functools.cached_property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that are imported with this one, as they are written."""
+        found = {one.module for many in self.imports.values() for one in many} | set(self.stars)
+        # `from . import features` may load a module of that name.
+        for many in self.imports.values():
+            found.update(_inside(one) for one in many if one.name is not None)
+        return tuple(sorted(found))
+
+    @functools.cached_property
+    def _bound(self) -> dict[str, list[Unit]]:
+        bound: dict[str, list[Unit]] = {}
+        for unit in self.units:
+            for name in unit.binds:
+                bound.setdefault(name, []).append(unit)
+        return bound
+
+    def _add_imports(self, node: ast.Import | ast.ImportFrom) -> None:
+        for name, one in imports_of(node):
+            if name == "*":
+                self.stars.append(one.module)
+            else:
+                self.imports.setdefault(name, []).append(one)
+
+    def _may_change(self, unit: Unit, name: str, is_data: bool) -> bool:
+        if isinstance(unit.node, _Import):
+            return False
+        if name in unit.touched:
+            return True
+        if unit.is_definition and not unit.called:
+            return False
+        # What is data can be changed by everything that is called and reaches it.
+        return is_data and any(name in self._reached_by(root) for root in unit.called)
+
+    @functools.cache  # noqa: B019 - see above
+    def _reached_by(self, name: str) -> frozenset[str]:
+        """Return the names here that a function reaches when it is called."""
+        seen: set[str] = set()
+        waiting = [name]
+        while waiting:
+            for unit in self._bound.get(waiting.pop(), []):
+                new = (unit.roots if unit.is_definition else frozenset()) - seen
+                seen |= new
+                waiting.extend(new)
+        return frozenset(seen)
+
+    def _reaches_out(self, unit: Unit) -> bool:
+        node = unit.node
+        if isinstance(node, _Import):
+            return False
+        if isinstance(node, _Definition):
+            return any(self._hands_over(one) for one in node.decorator_list)
+        return any(self._acts_outside(one, frozenset()) for one in _executed(node))
+
+    def _hands_over(self, decorator: ast.expr) -> bool:
+        """Say whether a decorator of a library may remember what it decorates."""
+        inner = decorator
+        while isinstance(inner, ast.Call):
+            inner = inner.func
+        chain = chain_of(inner)
+        return bool(chain) and self._origin(chain[0]) not in ("", *_QUIET_DECORATORS)
+
+    def _acts_outside(self, node: ast.AST, seen: frozenset[str]) -> bool:
+        """Say whether an executed node is a bare call, or an assignment, that reaches what was imported."""
+        if isinstance(node, ast.Expr) and isinstance(node.value, (ast.Call, ast.Await)):
+            return self._is_foreign_call(node.value, seen)
+        targets: list[ast.expr] = []
+        if isinstance(node, (ast.Assign, ast.Delete)):
+            targets = list(node.targets)
+        elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+            targets = [node.target]
+        return any(self._origin(root) not in ("", "sys") for target in targets for root in _stored_in(target))
+
+    def _is_foreign_call(self, call: ast.AST, seen: frozenset[str]) -> bool:
+        while isinstance(call, (ast.Call, ast.Await, ast.Attribute, ast.Subscript)):
+            call = call.func if isinstance(call, ast.Call) else call.value
+        root = call.id if isinstance(call, ast.Name) else ""
+        if root in seen or root in _QUIET or self._origin(root) in _QUIET:
+            return False
+        if root in self._bound and root not in self.imports:
+            return any(self._acts(unit, seen | {root}) for unit in self._bound[root])
+        return True
+
+    def _acts(self, unit: Unit, seen: frozenset[str]) -> bool:
+        """Say whether a function of this module acts outside when it is called; what is data does not."""
+        if not isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return isinstance(unit.node, ast.ClassDef)
+        return any(self._acts_outside(one, seen) for part in unit.node.body for one in _executed(part))
+
+    def _origin(self, root: str) -> str:
+        """Return the first part of the module that a name was imported from, "" for any other name."""
+        for one in self.imports.get(root, []):
+            return one.module.partition(".")[0] or "."
+        return ""
+
+
+def imports_of(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Imported]]:
+    """Yield the names that an import statement binds; a star is bound as `*`."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            first = alias.name.partition(".")[0]
+            yield alias.asname or first, Imported(alias.name, None, bool(alias.asname))
+        return
+    module = "." * node.level + (node.module or "")
+    for alias in node.names:
+        yield alias.asname or alias.name, Imported(module, None if alias.name == "*" else alias.name)
+
+
+def nested_imports(*nodes: ast.AST) -> list[tuple[str, Imported]]:
+    """Return what import statements inside of code bind, and modules that it imports by a text."""
+    found: list[tuple[str, Imported]] = []
+    for node in nodes:
+        for inner in ast.walk(node):
+            if isinstance(inner, _Import):
+                found.extend(imports_of(inner))
+            elif isinstance(inner, ast.Call):
+                found.extend(("*", Imported(module)) for module in _imported_by_text(inner))
+    return found
+
+
+def _imported_by_text(call: ast.Call) -> Iterator[str]:
+    """Yield the module of `import_module("a.b")`, of which the name is written down."""
+    name = (chain_of(call.func) or ("",))[-1]
+    first = call.args[0] if call.args else None
+    text = first.value if isinstance(first, ast.Constant) else None
+    if name in ("import_module", "__import__", "find_spec") and isinstance(text, str):
+        yield text
+
+
+def _inside(one: Imported) -> str:
+    return f"{one.module}{one.name}" if one.module.endswith(".") else f"{one.module}.{one.name}"
+
+
+def _statements(
+    body: list[ast.stmt], guards: tuple[ast.AST, ...]
+) -> Iterator[tuple[ast.stmt, tuple[ast.AST, ...]]]:
+    """Yield the statements that an import runs, each with the conditions it stands under."""
+    for node in body:
+        if isinstance(node, ast.If):
+            if not _is_for_others(node.test):
+                yield from _statements(node.body, (*guards, node.test))
+            yield from _statements(node.orelse, (*guards, node.test))
+        elif isinstance(node, ast.Try):
+            caught = tuple(one.type for one in node.handlers if one.type is not None)
+            parts = [node.body, *(one.body for one in node.handlers), node.orelse, node.finalbody]
+            for part in parts:
+                yield from _statements(part, (*guards, *caught))
+        elif has_effect(node):
+            yield node, guards
+
+
+def _is_for_others(test: ast.expr) -> bool:
+    """Say whether a block runs for a type checker only, or only where the file is the script."""
+    if isinstance(test, ast.Compare):
+        return (chain_of(test.left) or ("",))[0] == "__name__"
+    return (chain_of(test) or ("",))[-1] == "TYPE_CHECKING"
+
+
+def _unit(node: ast.stmt, guards: tuple[ast.AST, ...]) -> Unit:
+    executed = list(_executed(node))
+    touched = frozenset(root for one in executed for root in _touched(one))
+    parts = (node, *guards)
+    return Unit(
+        node,
+        guards,
+        frozenset(_bound(node)),
+        tuple(sorted({chain for part in parts for chain in _chains(part)})),
+        tuple(nested_imports(node)) if not isinstance(node, _Import) else (),
+        frozenset(root for one in executed for root in _called(one)),
+        touched,
+    )
+
+
+def _chains(node: ast.AST) -> Iterator[Chain]:
+    chain = chain_of(node)
+    if chain:
+        yield chain
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from _chains(child)
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a statement binds in the scope around it."""
+    if isinstance(node, _Definition):
+        yield node.name
+    elif isinstance(node, _Import):
+        yield from (name for name, _ in imports_of(node) if name != "*")
+    elif isinstance(node, ast.Name):
+        if isinstance(node.ctx, ast.Store):
+            yield node.id
+    elif not isinstance(node, ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            yield from _bound(child)
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what runs at once: not the bodies of functions, but their decorators and defaults."""
+    yield node
+    if isinstance(node, _Deferred):
+        children = [*getattr(node, "decorator_list", []), *node.args.defaults]
+        children += [one for one in node.args.kw_defaults if one is not None]
+    else:
+        children = list(ast.iter_child_nodes(node))
+    for child in children:
+        yield from _executed(child)
+
+
+def _called(node: ast.AST) -> Iterator[str]:
+    """Yield the root of what a node calls; a decorator is called without being written as a call."""
+    calls = [node.func] if isinstance(node, ast.Call) else []
+    calls += getattr(node, "decorator_list", [])
+    for call in calls:
+        yield from (chain[0] for chain in _chains(call))
+
+
+def _touched(node: ast.AST) -> Iterator[str]:
+    """Yield the names whose objects a node may change: by storing into them, or as part of a bare call."""
+    if isinstance(node, (ast.Assign, ast.Delete)):
+        for target in node.targets:
+            yield from _stored_in(target)
+    elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+        yield from _stored_in(node.target)
+    elif isinstance(node, ast.Expr) and isinstance(node.value, (ast.Call, ast.Await)):
+        yield from (chain[0] for chain in _chains(node.value))
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        # `TABLE.pop("a")` changes the table also where its result is kept.
+        yield from (chain[0] for chain in _chains(node.func))
+    elif isinstance(node, (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.While)):
+        yield from (chain[0] for chain in _chains(node))
+
+
+def _stored_in(target: ast.AST) -> Iterator[str]:
+    """Yield the root of `a` in `a.b = ...` and `a[0] = ...`."""
+    if isinstance(target, (ast.Tuple, ast.List)):
+        for one in target.elts:
+            yield from _stored_in(one)
+        return
+    is_inside = isinstance(target, (ast.Attribute, ast.Subscript))
+    while isinstance(target, (ast.Attribute, ast.Subscript)):
+        target = target.value
+    if is_inside and isinstance(target, ast.Name):
+        yield target.id

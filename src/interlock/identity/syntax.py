@@ -1,0 +1,195 @@
+"""Write a syntax tree as text without form: what two pieces of code that do the same have in common.
+
+Left out are positions, comments, docstrings and other statements without effect, and annotations
+that only document: those of parameters, of what is returned and of local variables. Annotations
+of a decorated function stay, as a decorator may read them, and so do those in the body of a class.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_Put = Callable[[str], None]
+_SILENT = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+
+
+def code_text(*nodes: ast.AST) -> str:
+    """Return the text of statements or expressions."""
+    pieces: list[str] = []
+    for node in nodes:
+        _write(node, pieces.append)
+    return "".join(pieces)
+
+
+def function_text(node: Function | ast.Lambda) -> str:
+    """Return the text of a function without its decorators and its annotations."""
+    pieces: list[str] = []
+    if isinstance(node, ast.Lambda):
+        _write(node, pieces.append)
+    else:
+        _write_bare(node, pieces.append)
+    return "".join(pieces)
+
+
+def annotations_text(node: Function) -> str:
+    """Return the text of the annotations of a function."""
+    return code_text(*annotations_of(node))
+
+
+def annotations_of(node: Function) -> list[ast.expr]:
+    """Return the annotations of the parameters and of what is returned, in their order."""
+    found = [one.annotation for one in _parameters(node.args)]
+    return [one for one in (*found, node.returns) if one is not None]
+
+
+def head_text(node: Function, *, with_annotations: bool) -> str:
+    """Return the text of a function without its body."""
+    pieces: list[str] = [type(node).__name__, node.name]
+    _write_list(node.decorator_list, pieces.append)
+    _write_arguments(node.args, pieces.append, with_annotations=with_annotations)
+    if with_annotations and node.returns is not None:
+        _write(node.returns, pieces.append)
+    return "".join(pieces)
+
+
+def has_effect(statement: ast.stmt) -> bool:
+    """Say whether a statement does anything: `pass`, docstrings and `...` do not."""
+    if isinstance(statement, ast.Expr):
+        return not isinstance(statement.value, ast.Constant)
+    return not isinstance(statement, ast.Pass)
+
+
+def _parameters(arguments: ast.arguments) -> list[ast.arg]:
+    stars = [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
+    return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *stars]
+
+
+def _write(node: Any, put: _Put) -> None:
+    special = _SPECIAL.get(type(node))
+    if special is not None:
+        special(node, put)
+        return
+    put(f"{type(node).__name__}(")
+    for name in _fields(type(node)):
+        value = getattr(node, name, None)
+        if value is None:
+            put("-")
+        elif type(value) is list:
+            _write_list(value, put)
+        elif isinstance(value, ast.AST):
+            _write(value, put)
+        else:
+            put(repr(value))
+    put(")")
+
+
+def _write_list(values: Sequence[Any], put: _Put) -> None:
+    put("[")
+    for value in values:
+        if isinstance(value, ast.stmt):
+            if has_effect(value):
+                _write(value, put)
+        elif isinstance(value, ast.AST):
+            _write(value, put)
+        else:
+            put(f"{value!r},")
+    put("]")
+
+
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
+def _fields(cls: type[ast.AST]) -> tuple[str, ...]:
+    fields = _FIELDS.get(cls)
+    if fields is None:
+        fields = _FIELDS[cls] = tuple(name for name in cls._fields if name not in _SILENT)
+    return fields
+
+
+def _write_name(node: ast.Name, put: _Put) -> None:
+    put(f"{node.id} ")
+
+
+def _write_constant(node: ast.Constant, put: _Put) -> None:
+    put(f"{node.value!r};")
+
+
+def _write_function(node: Function, put: _Put) -> None:
+    """Write a function inside a function: only what decorates it may read its annotations."""
+    if node.decorator_list:
+        _write_list(node.decorator_list, put)
+        _write_list(annotations_of(node), put)
+    _write_bare(node, put)
+
+
+def _write_bare(node: Function, put: _Put) -> None:
+    put(f"{type(node).__name__} {node.name}")
+    _write_arguments(node.args, put, with_annotations=False)
+    _write_list(getattr(node, "type_params", ()), put)
+    _write_list(node.body, put)
+
+
+def _write_arguments(arguments: ast.arguments, put: _Put, *, with_annotations: bool) -> None:
+    put("(")
+    for name in ("posonlyargs", "args", "vararg", "kwonlyargs", "kwarg"):
+        value = getattr(arguments, name)
+        put(f"{name}:")
+        for one in value if type(value) is list else [value] if value is not None else []:
+            put(f"{one.arg},")
+            if with_annotations and one.annotation is not None:
+                _write(one.annotation, put)
+    _write_list(arguments.defaults, put)
+    put("".join("-" if one is None else "+" for one in arguments.kw_defaults))
+    _write_list([one for one in arguments.kw_defaults if one is not None], put)
+    put(")")
+
+
+def _write_local(node: ast.AnnAssign, put: _Put) -> None:
+    """Write `x: int = 1` in a function, where the annotation is not even evaluated."""
+    put("Assign(" if node.value is not None else "Local(")
+    _write_list([node.target], put)
+    if node.value is not None:
+        _write(node.value, put)
+    put(")")
+
+
+def _write_class(node: ast.ClassDef, put: _Put) -> None:
+    put(f"class {node.name}")
+    for part in (node.decorator_list, node.bases, node.keywords, getattr(node, "type_params", ())):
+        _write_list(part, put)
+    for statement in node.body:
+        if isinstance(statement, ast.AnnAssign):
+            write_field(statement, put)
+        elif has_effect(statement):
+            _write(statement, put)
+
+
+def write_field(node: ast.AnnAssign, put: _Put) -> None:
+    """Write an annotated attribute of a class: of a dataclass it is a field."""
+    put("Field(")
+    for value in (node.target, node.annotation, node.value):
+        if value is not None:
+            _write(value, put)
+    put(")")
+
+
+def field_text(node: ast.AnnAssign) -> str:
+    """Return the text of an annotated attribute of a class."""
+    pieces: list[str] = []
+    write_field(node, pieces.append)
+    return "".join(pieces)
+
+
+_SPECIAL: dict[type, Callable[[Any, _Put], None]] = {
+    ast.Name: _write_name,
+    ast.Constant: _write_constant,
+    ast.FunctionDef: _write_function,
+    ast.AsyncFunctionDef: _write_function,
+    ast.AnnAssign: _write_local,
+    ast.ClassDef: _write_class,
+    ast.arguments: lambda node, put: _write_arguments(node, put, with_annotations=False),
+}

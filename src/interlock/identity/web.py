@@ -1,0 +1,133 @@
+"""The web of parts that code is made of, and what of it can be reached from where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+
+from blake3 import blake3
+
+# A byte that `compress` takes for true, and one that it takes for false.
+_BITS = bytes.maketrans(b"01", b"\0\1")
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One part: a function, a class, a constant, a file, a distribution.
+
+    Attributes:
+        name: What it is called in digests: its label, and what tells it from others of that label.
+        label: What people call it.
+        digest: Digest of the part, what it reaches left out; "" for one that has nothing to tell.
+        shown: The digest or the version that people see.
+        file: The file that it is in.
+        line: The line in it.
+        edges: What it reaches.
+        extras: What else there is of it, for code that reads it: "docs", "annotations", "text".
+        reads: Which extras of others this part may read.
+    """
+
+    name: str
+    label: str
+    digest: str = ""
+    shown: str = ""
+    file: str | None = None
+    line: int | None = None
+    edges: set[Node] = field(default_factory=set)
+    extras: Callable[[str], str] | None = None
+    reads: frozenset[str] = frozenset()
+
+
+class Web:
+    """Nodes in a fixed order, with everything that each one reaches as the bits of a number.
+
+    Args:
+        nodes: All nodes that edges lead to.
+    """
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self.nodes = sorted(nodes, key=lambda node: (node.name, node.digest))
+        self._numbers = {node: number for number, node in enumerate(self.nodes)}
+        self._hashes = [_hash(node.name, node.digest) if node.digest else b"" for node in self.nodes]
+        self._reached = _closures(self.nodes, self._numbers)
+        self._told: dict[int, tuple[bytes, list[Node]]] = {}
+
+    def reach(self, starts: Iterable[Node]) -> int:
+        """Return the nodes that are reached, as bits."""
+        found = 0
+        for node in starts:
+            found |= self._reached[self._numbers[node]]
+        return found
+
+    def tell(self, reached: int) -> tuple[bytes, list[Node]]:
+        """Return the hash of the nodes that are reached, and the nodes in order."""
+        if reached not in self._told:
+            mask = self._mask(reached)
+            nodes = list(compress(self.nodes, mask))
+            content = b"".join(compress(self._hashes, mask)) + b"".join(_extras(nodes))
+            self._told[reached] = blake3(content).digest(), nodes
+        return self._told[reached]
+
+    def _mask(self, reached: int) -> bytes:
+        return f"{reached:0{len(self.nodes)}b}"[::-1].encode().translate(_BITS)
+
+
+def _hash(*texts: str) -> bytes:
+    return blake3("\0".join(texts).encode("utf-8", "surrogatepass")).digest()
+
+
+def _extras(nodes: Sequence[Node]) -> Iterator[bytes]:
+    """Yield what of the nodes is read by others of them, such as docstrings."""
+    for kind in sorted({kind for node in nodes for kind in node.reads}):
+        for node in nodes:
+            if node.extras is not None:
+                yield _hash(kind, node.name, node.extras(kind))
+
+
+def _closures(nodes: Sequence[Node], numbers: dict[Node, int]) -> list[int]:
+    """Return what each node reaches, itself included: Tarjan's components, from the leaves up."""
+    count = len(nodes)
+    edges = [[numbers[one] for one in node.edges] for node in nodes]
+    order, low, closures, depth = [0] * count, [0] * count, [0] * count, [0] * count
+    pending: list[int] = []
+    clock = 0
+    for root in range(count):
+        work = [(root, iter(edges[root]))] if not order[root] else []
+        if work:
+            clock += 1
+            order[root] = low[root] = clock
+            depth[root] = len(pending)
+            pending.append(root)
+        while work:
+            here, rest = work[-1]
+            for there in rest:
+                if not order[there]:
+                    clock += 1
+                    order[there] = low[there] = clock
+                    depth[there] = len(pending)
+                    pending.append(there)
+                    work.append((there, iter(edges[there])))
+                    break
+                if not closures[there]:
+                    low[here] = min(low[here], order[there])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[here])
+                if low[here] == order[here]:
+                    _close(depth[here], pending, edges, closures)
+    return closures
+
+
+def _close(start: int, pending: list[int], edges: list[list[int]], closures: list[int]) -> None:
+    """Give the members of one component, the last of the pending nodes, their common closure."""
+    members = pending[start:]
+    del pending[start:]
+    found = 0
+    for member in members:
+        found |= 1 << member
+        for there in edges[member]:
+            found |= closures[there]
+    for member in members:
+        closures[member] = found
