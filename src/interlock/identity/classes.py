@@ -98,7 +98,7 @@ class ClassLook:
         """Note the members, those among them that were put there after the class was made."""
         values: dict[str, Any] = {}
         if issubclass(cls, Enum):
-            members: Mapping[str, Enum] = cls.__members__
+            members: Mapping[str, Enum] = vars(cls)["_member_map_"]
             values = {name: self._search.value(one.value) for name, one in members.items()}
         for name, member in sorted(vars(cls).items()):
             if name in _OF_EVERY_CLASS or isinstance(member, (*_LAYOUT, Enum)):

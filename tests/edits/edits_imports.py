@@ -1,0 +1,3 @@
+from __future__ import annotations
+from edits_case import Case, case
+IMPORTS: list[Case] = []
