@@ -1,3 +1,5 @@
 from __future__ import annotations
-from edits_case import Case, case
+
+from edits_case import Case
+
 GRAPH: list[Case] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,15 @@ from interlock.engine.run import RunOptions, run_graph
 from interlock.stack.home import find_project
 from interlock.stack.targets import load_pipeline
 
+WARM = """from interlock import pipeline, step
+@step
+def one(n: int) -> int:
+    return n
+@pipeline
+def main():
+    one(1)
+"""
+
 
 def main() -> None:
     """Answer until the input ends."""
@@ -25,9 +35,22 @@ def main() -> None:
     sys.dont_write_bytecode = True
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    _warm_up()
     for line in sys.stdin:
         answers.write(_forked(json.loads(line)) + "\n")
         answers.flush()
+
+
+def _warm_up() -> None:
+    """Run a project here, twice: forks then find ready what the database and the store need."""
+    path = list(sys.path)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "warm.py").write_text(WARM)
+        for _ in range(2):
+            _run({"root": folder, "target": "warm:main", "params": {}})
+        os.chdir("/")
+    sys.path[:] = path
+    sys.path_importer_cache.clear()
 
 
 def _forked(request: dict[str, Any]) -> str:
@@ -61,7 +84,7 @@ def _run(request: dict[str, Any]) -> dict[str, Any]:
         if run.failure is not None:
             return {"error": str(run.failure)}
         return {"states": {step.name: step.state for step in run.steps}}
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - told to the test, whatever it is
         return {"error": traceback.format_exc()}
 
 

@@ -89,10 +89,10 @@ class ClassLook:
 
     def bind_subclasses(self, cls: type) -> None:
         """Note all classes that were derived from a class, for code that asks for them."""
-        for one in type.__subclasses__(cls):
+        for one in _subclasses(cls):
             self._search.bind(one)
             self.bind_subclasses(one)
-        self._search.witness.saw_answer(lambda: len(type.__subclasses__(cls)), len(type.__subclasses__(cls)))
+        self._search.witness.saw_answer(lambda: len(_subclasses(cls)), len(_subclasses(cls)))
 
     def _members(self, cls: type, *, has_source: bool) -> dict[str, Any]:
         """Note the members, those among them that were put there after the class was made."""
@@ -103,7 +103,7 @@ class ClassLook:
         for name, member in sorted(vars(cls).items()):
             if name in _OF_EVERY_CLASS or isinstance(member, (*_LAYOUT, Enum)):
                 continue
-            code = [one for one in (member, *wrapped_by(member)) if is_code(one)]
+            code: list[Any] = [one for one in (member, *wrapped_by(member)) if is_code(one)]
             if has_source:
                 # What a decorator such as `dataclass` generated follows from the source.
                 code = [one for one in code if not is_generated(one)]
@@ -124,6 +124,11 @@ def _is_made(cls: type, name: str, member: Any) -> bool:
     if name.startswith("__") and name.endswith("__"):
         return True
     return is_generated(member) or (issubclass(cls, Enum) and name.startswith("_"))
+
+
+def _subclasses(cls: type) -> list[type]:
+    found: list[type] = type.__subclasses__(cls)
+    return found
 
 
 def _found(cls: type, module: ModuleType | None) -> Any:

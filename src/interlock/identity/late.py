@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from interlock.identity.digest import digest_file
 from interlock.identity.modules import absolute_name, find_module_file, package_of
-from interlock.identity.outline import Imported, Outline, Unit, nested_imports
+from interlock.identity.outline import Act, Imported, Outline, Unit, nested_imports
 from interlock.identity.references import Chain, chains_of_tree
 from interlock.identity.syntax import annotations_of, code_text, function_text, has_effect
 from interlock.identity.web import Node
@@ -33,6 +33,9 @@ class Late:
     def __init__(self, search: Search) -> None:
         self._search = search
         self._files: dict[str, str | None] = {}
+        self._patches: dict[tuple[str, str], list[tuple[str, Unit, Outline]]] = {}
+        self._linked: set[object] = set()
+        self._following: list[tuple[str, str]] = []
 
     def imported(
         self, imports: Sequence[tuple[str, Imported]], chains: Iterable[Chain], package: str
@@ -136,10 +139,20 @@ class Late:
         outline, file = found
         name = rest[0]
         units = outline.units_of(name)
-        if units and all(isinstance(unit.node, (ast.Import, ast.ImportFrom)) for unit in units):
-            package = package_of(module, file)
-            return " or ".join(self._imported(one, package, rest[1:]) for one in outline.imports[name])
-        if not units and self.file(f"{module}.{name}") is not None:
+        is_imported = bool(units) and all(
+            isinstance(unit.node, (ast.Import, ast.ImportFrom)) for unit in units
+        )
+        if is_imported and (module, name) not in self._following:
+            # A name may lead back to itself: `from . import features` in a package stands for the module.
+            self._following.append((module, name))
+            try:
+                ways = [
+                    self._imported(one, package_of(module, file), rest[1:]) for one in outline.imports[name]
+                ]
+            finally:
+                self._following.pop()
+            return " or ".join(ways)
+        if (is_imported or not units) and self.file(f"{module}.{name}") is not None:
             return self._attribute(f"{module}.{name}", rest[1:])
         return self._name(module, name)
 
@@ -246,7 +259,7 @@ class Late:
             inner = getattr(sys.modules.get(absolute or ""), "__file__", None)
             if absolute is not None and inner is not None:
                 self.loaded(absolute, inner)
-        effects = source.outline.effects
+        effects = self._effects(module, file, source.outline)
         node.line = effects[0].node.lineno if effects else None
         made_of = [
             [
@@ -258,6 +271,75 @@ class Late:
         ]
         return ["Import", made_of] if made_of else None
 
+    def _effects(self, module: str, file: str, outline: Outline) -> list[Unit]:
+        """Return the statements that act outside of the project when a module is imported.
+
+        What acts on the project is seen by those who reach what it acts on; it is noted for late modules.
+        """
+        package = package_of(module, file)
+        outside: list[Unit] = []
+        for unit in outline.acting:
+            inside: set[tuple[str, str]] = set()
+            stays = [self._stays_inside(outline, act, package, inside) for act in outline.acts(unit)]
+            if not all(stays):
+                outside.append(unit)
+            for one in inside:
+                self._patches.setdefault(one, []).append((module, unit, outline))
+        return outside
+
+    def _stays_inside(self, outline: Outline, act: Act, package: str, inside: set[tuple[str, str]]) -> bool:
+        """Say whether an act changes nothing but the project; gather what of the project it changes."""
+        found = self._owner(outline, act.chain, package)
+        if found is None:
+            return False
+        if found in inside:
+            return True
+        inside.add(found)
+        other = self._outline(found[0])
+        if not act.is_call or other is None:
+            return True
+        inside.update((found[0], name) for name in other[0].reached_by(found[1]))
+        there = package_of(found[0], other[1])
+        # All are looked at, not only up to the first that leads outside: each may change something inside.
+        acts = other[0].acts_of_call(found[1])
+        stays = [self._stays_inside(other[0], one, there, inside) for one in acts]
+        return all(stays)
+
+    def _owner(self, outline: Outline, chain: Chain, package: str) -> tuple[str, str] | None:
+        """Return the module of the project, and the name in it, that a chain leads to by an import."""
+        for one in outline.imports.get(chain[0], []) if chain else ():
+            module = absolute_name(one.module, package) or ""
+            rest = chain[1:]
+            if one.name is not None:
+                rest = (one.name, *rest)
+            elif not one.whole:
+                module = module.partition(".")[0]
+            while len(rest) > 1 and self.file(f"{module}.{rest[0]}") is not None:
+                module, rest = f"{module}.{rest[0]}", rest[1:]
+            if rest and self._is_ours(module, self.file(module)):
+                return module, rest[0]
+        return None
+
+    def link_patches(self) -> bool:
+        """Lead from the names of late modules to what other modules store there; say whether something is new."""
+        is_new = False
+        for (module, name), stores in self._patches.items():
+            for key in (("late", f"{module}:{name}"), f"{module}:*"):
+                node = self._search.nodes.get(key)
+                if node is not None and (key, module, name) not in self._linked:
+                    self._linked.add((key, module, name))
+                    is_new = True
+                    for where, unit, outline in stores:
+                        self._search.lead(
+                            node, (where, unit), functools.partial(self._look_patch, where, unit, outline)
+                        )
+        return is_new
+
+    def _look_patch(self, module: str, unit: Unit, outline: Outline, node: Node) -> object:
+        node.line = unit.node.lineno
+        names = vars(sys.modules[module]) if module in sys.modules else {}
+        return ["Import", _unit_text(unit.node, outline), self._search.names(unit.chains, names)]
+
     def _look_late(self, module: str, file: str, node: Node) -> object:
         found = self._outline(module)
         if found is None:
@@ -267,8 +349,9 @@ class Late:
             absolute = absolute_name(name, package)
             if absolute is not None:
                 self._importing(absolute)
-        node.line = outline.effects[0].node.lineno if outline.effects else None
-        made_of = [self._unit(module, package, outline, unit) for unit in outline.effects]
+        effects = self._effects(module, file, outline)
+        node.line = effects[0].node.lineno if effects else None
+        made_of = [self._unit(module, package, outline, unit) for unit in effects]
         return ["Import", made_of] if made_of else None
 
 

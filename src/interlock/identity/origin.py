@@ -58,10 +58,12 @@ class Origins:
         top = module.partition(".")[0]
         if top == _OURSELVES:
             return _distribution(top)
-        if module == "builtins" or top in sys.stdlib_module_names:
+        if module == "builtins" or top in sys.builtin_module_names:
             return PYTHON
         if file is not None and _is_real(file):
             return self._of_file(top, Path(file))
+        if top in sys.stdlib_module_names:
+            return PYTHON
         return _distribution(top) if owner_of(top) else PROJECT
 
     def _of_file(self, top: str, file: Path) -> Origin:
@@ -72,7 +74,8 @@ class Origins:
             return PROJECT
         if any(folder in resolved.parents for folder in _python_folders()):
             return PYTHON
-        return _distribution(top) if owner_of(top) else PROJECT
+        # Installed to be edited in place: its version says nothing of what it does.
+        return PROJECT
 
 
 def _is_real(file: str) -> bool:

@@ -53,6 +53,19 @@ class Imported:
     whole: bool = True
 
 
+@dataclass(frozen=True)
+class Act:
+    """Something that is done to what is not the module's own.
+
+    Attributes:
+        chain: What it is done to: ("tools", "f") for `tools.f = g` and for `tools.f()`; () where that is not known.
+        is_call: Whether it is called; else it is assigned to.
+    """
+
+    chain: Chain
+    is_call: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Unit:
     """One statement at module level, or one inside an `if` or `try` there."""
@@ -109,10 +122,22 @@ class Outline:
         ]
         return (*binding, *changing)
 
+    @functools.cache  # noqa: B019 - see above
+    def acts(self, unit: Unit) -> tuple[Act, ...]:
+        """Return what a statement does, when the module is imported, to what was imported before."""
+        if unit.is_definition:
+            return tuple(Act(chain, is_call=True) for chain in self._handed_to(unit.node))
+        nodes = () if isinstance(unit.node, _Import) else _executed(unit.node)
+        return tuple(act for one in nodes for act in self._acts_of(one, frozenset()))
+
+    def acts_of_call(self, name: str) -> list[Act]:
+        """Return what a call of a function of this module does to what was imported before."""
+        return list(self._acts_of_own((name,), frozenset({name})))
+
     @functools.cached_property
-    def effects(self) -> list[Unit]:
-        """The statements that may change something outside of the project, for everyone who comes later."""
-        return [unit for unit in self.units if self._reaches_out(unit)]
+    def acting(self) -> list[Unit]:
+        """The statements that do something to what was imported before."""
+        return [unit for unit in self.units if self.acts(unit)]
 
     @functools.cached_property
     def modules(self) -> tuple[str, ...]:
@@ -146,10 +171,10 @@ class Outline:
         if unit.is_definition and not unit.called:
             return False
         # What is data can be changed by everything that is called and reaches it.
-        return is_data and any(name in self._reached_by(root) for root in unit.called)
+        return is_data and any(name in self.reached_by(root) for root in unit.called)
 
     @functools.cache  # noqa: B019 - see above
-    def _reached_by(self, name: str) -> frozenset[str]:
+    def reached_by(self, name: str) -> frozenset[str]:
         """Return the names here that a function reaches when it is called."""
         seen: set[str] = set()
         waiting = [name]
@@ -160,48 +185,54 @@ class Outline:
                 waiting.extend(new)
         return frozenset(seen)
 
-    def _reaches_out(self, unit: Unit) -> bool:
-        node = unit.node
-        if isinstance(node, _Import):
-            return False
-        if isinstance(node, _Definition):
-            return any(self._hands_over(one) for one in node.decorator_list)
-        return any(self._acts_outside(one, frozenset()) for one in _executed(node))
+    def _handed_to(self, node: ast.stmt) -> Iterator[Chain]:
+        """Yield the decorators of a definition that may remember it."""
+        for decorator in getattr(node, "decorator_list", ()):
+            path = _path(decorator)
+            if path and self._origin(path[0]) not in ("", *_QUIET_DECORATORS):
+                yield path
 
-    def _hands_over(self, decorator: ast.expr) -> bool:
-        """Say whether a decorator of a library may remember what it decorates."""
-        inner = decorator
-        while isinstance(inner, ast.Call):
-            inner = inner.func
-        chain = chain_of(inner)
-        return bool(chain) and self._origin(chain[0]) not in ("", *_QUIET_DECORATORS)
-
-    def _acts_outside(self, node: ast.AST, seen: frozenset[str]) -> bool:
-        """Say whether an executed node is a bare call, or an assignment, that reaches what was imported."""
+    def _acts_of(self, node: ast.AST, seen: frozenset[str]) -> Iterator[Act]:
+        """Yield the acts of one executed node: a bare call, or an assignment into something."""
         if isinstance(node, ast.Expr) and isinstance(node.value, (ast.Call, ast.Await)):
-            return self._is_foreign_call(node.value, seen)
+            call = node.value.value if isinstance(node.value, ast.Await) else node.value
+            if isinstance(call, ast.Call):
+                yield from self._acts_of_call(call, seen)
         targets: list[ast.expr] = []
         if isinstance(node, (ast.Assign, ast.Delete)):
             targets = list(node.targets)
         elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
             targets = [node.target]
-        return any(self._origin(root) not in ("", "sys") for target in targets for root in _stored_in(target))
+        for path in (path for target in targets for path in _stored_in(target)):
+            if self._origin(path[0]) not in ("", "sys"):
+                yield Act(path, is_call=False)
 
-    def _is_foreign_call(self, call: ast.AST, seen: frozenset[str]) -> bool:
-        while isinstance(call, (ast.Call, ast.Await, ast.Attribute, ast.Subscript)):
-            call = call.func if isinstance(call, ast.Call) else call.value
-        root = call.id if isinstance(call, ast.Name) else ""
+    def _acts_of_call(self, call: ast.Call, seen: frozenset[str]) -> Iterator[Act]:
+        path = _path(call)
+        if path in (("setattr",), ("delattr",)) and len(call.args) > 1 and _path(call.args[0]):
+            name = call.args[1]
+            yield Act(
+                (*_path(call.args[0]), str(name.value) if isinstance(name, ast.Constant) else "*"),
+                is_call=False,
+            )
+            return
+        root = path[0] if path else ""
         if root in seen or root in _QUIET or self._origin(root) in _QUIET:
-            return False
+            return
         if root in self._bound and root not in self.imports:
-            return any(self._acts(unit, seen | {root}) for unit in self._bound[root])
-        return True
+            yield from self._acts_of_own(path, seen | {root})
+        else:
+            yield Act(path, is_call=True)
 
-    def _acts(self, unit: Unit, seen: frozenset[str]) -> bool:
-        """Say whether a function of this module acts outside when it is called; what is data does not."""
-        if not isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return isinstance(unit.node, ast.ClassDef)
-        return any(self._acts_outside(one, seen) for part in unit.node.body for one in _executed(part))
+    def _acts_of_own(self, path: Chain, seen: frozenset[str]) -> Iterator[Act]:
+        """Yield what a function of this module does when it is called; data does nothing outside."""
+        for unit in self._bound.get(path[0], []):
+            if isinstance(unit.node, ast.ClassDef):
+                yield Act(path, is_call=True)
+            elif isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                for part in unit.node.body:
+                    for one in _executed(part):
+                        yield from self._acts_of(one, seen)
 
     def _origin(self, root: str) -> str:
         """Return the first part of the module that a name was imported from, "" for any other name."""
@@ -334,9 +365,9 @@ def _touched(node: ast.AST) -> Iterator[str]:
     """Yield the names whose objects a node may change: by storing into them, or as part of a bare call."""
     if isinstance(node, (ast.Assign, ast.Delete)):
         for target in node.targets:
-            yield from _stored_in(target)
+            yield from (path[0] for path in _stored_in(target))
     elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
-        yield from _stored_in(node.target)
+        yield from (path[0] for path in _stored_in(node.target))
     elif isinstance(node, ast.Expr) and isinstance(node.value, (ast.Call, ast.Await)):
         yield from (chain[0] for chain in _chains(node.value))
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -346,14 +377,20 @@ def _touched(node: ast.AST) -> Iterator[str]:
         yield from (chain[0] for chain in _chains(node))
 
 
-def _stored_in(target: ast.AST) -> Iterator[str]:
-    """Yield the root of `a` in `a.b = ...` and `a[0] = ...`."""
+def _stored_in(target: ast.AST) -> Iterator[Chain]:
+    """Yield the path of `a.b` in `a.b = ...` and of `a` in `a[0] = ...`."""
     if isinstance(target, (ast.Tuple, ast.List)):
         for one in target.elts:
             yield from _stored_in(one)
-        return
-    is_inside = isinstance(target, (ast.Attribute, ast.Subscript))
-    while isinstance(target, (ast.Attribute, ast.Subscript)):
-        target = target.value
-    if is_inside and isinstance(target, ast.Name):
-        yield target.id
+    elif isinstance(target, (ast.Attribute, ast.Subscript)) and _path(target):
+        yield _path(target)
+
+
+def _path(target: ast.AST) -> Chain:
+    """Return the names along an expression: ("a", "b", "c") for `a.b().c[0]`."""
+    names: list[str] = []
+    while isinstance(target, (ast.Attribute, ast.Subscript, ast.Call)):
+        if isinstance(target, ast.Attribute):
+            names.append(target.attr)
+        target = target.func if isinstance(target, ast.Call) else target.value
+    return (target.id, *reversed(names)) if isinstance(target, ast.Name) else ()

@@ -89,15 +89,28 @@ class Search:
 
     def finish(self) -> None:
         """Look into everything that was noted."""
-        while self._waiting:
-            node, look = self._waiting.popleft()
-            self._edges = node.edges
-            made_of = look(node)
-            if made_of is not None:
-                text = canonical_json(made_of)
-                node.digest = digest_bytes(text)
-                shown = _SUFFIX.sub("", text.decode()) if b"~" in text else None
-                node.shown = node.digest if shown is None else digest_bytes(shown.encode())
+        while True:
+            while self._waiting:
+                node, look = self._waiting.popleft()
+                self._edges = node.edges
+                self._look(node, look)
+            if not self.late.link_patches():
+                return
+
+    def _look(self, node: Node, look: Callable[[Node], object]) -> None:
+        made_of = look(node)
+        if made_of is not None:
+            text = canonical_json(made_of)
+            node.digest = digest_bytes(text)
+            shown = _SUFFIX.sub("", text.decode()) if b"~" in text else None
+            node.shown = node.digest if shown is None else digest_bytes(shown.encode())
+
+    def lead(self, source: Node, key: Any, look: Callable[[Node], object]) -> None:
+        """Lead from a part to a statement that changes it from elsewhere."""
+        self._edges = source.edges
+        module = key[0]
+        label = f"{module}:<import>"
+        self.note(key, key, Node(label, label, file=getattr(sys.modules.get(module), "__file__", None)), look)
 
     def bind(self, thing: Any) -> str:
         """Note a function, a class or a value, and return its name or its digest."""
