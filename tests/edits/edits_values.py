@@ -132,7 +132,7 @@ VALUES: list[Case] = [
         ("'upper'", "'lower'"),
     ),
     constant(
-        "a module kept in a table",
+        "a library kept in a table",
         "import math\nK = {'m': math}",
         "n + int(K['m'].floor(1.5))",
         ("K = {'m': math}", "import cmath\nK = {'m': math, 'c': cmath}"),
