@@ -67,7 +67,7 @@ class ClassLook:
         if file is not None and module is not None:
             search.late.loaded(node.label.partition(":")[0], file)
         if len(trees) == 1:
-            node.extras = functools.partial(extra_of, trees[0])
+            node.extras = functools.partial(self._extra, cls.__qualname__, file)
         words = frozenset[str]().union(*(references_of_code(one.__code__).words for one in _functions(cls)))
         node.reads = readers(words)
         if "__subclasses__" in words:
@@ -86,6 +86,10 @@ class ClassLook:
                 ),
             },
         ]
+
+    def _extra(self, qualname: str, file: str | None, kind: str) -> str:
+        source = self._search.source(file)
+        return extra_of(source.classes(qualname)[0], kind) if source is not None else ""
 
     def bind_subclasses(self, cls: type) -> None:
         """Note all classes that were derived from a class, for code that asks for them."""

@@ -13,8 +13,10 @@ REPL, by its bytecode. Distributions enter by name and version, and Python by it
 from __future__ import annotations
 
 import functools
+import gc
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from interlock.identity.digest import digest_json
 from interlock.identity.places import Places
 from interlock.identity.reach import Search
 from interlock.identity.walk import Naming
-from interlock.identity.web import Node, Web
+from interlock.identity.web import Told, Web
 from interlock.identity.wrappers import is_code
 
 
@@ -110,7 +112,8 @@ class _Knowledge:
             if not self._search.witness.holds():
                 self._forget()
             try:
-                return self._of(functions)
+                with _without_collections():
+                    return self._of(functions)
             except BaseException:
                 # What was noted and not looked into would be taken for known.
                 self._forget()
@@ -120,38 +123,36 @@ class _Knowledge:
         self._search = Search(self._root)
         self._places = Places(self._root)
         self._known: dict[int, Fingerprint] = {}
-        self._parts: dict[int, tuple[dict[str, str], dict[str, str], tuple[str, ...]]] = {}
 
     def _of(self, functions: Sequence[Callable[..., Any]]) -> list[Fingerprint]:
         new = {id(one): one for one in functions if id(one) not in self._known}
         starts = {key: self._search.start(one) for key, one in new.items()}
         if starts:
-            self._parts = {}
-            web = Web(dict.fromkeys(self._search.nodes.values()))
+            web = Web(dict.fromkeys(self._search.nodes.values()), self._places)
+            made: dict[int, tuple[str, Told]] = {}
             for key, (name, edges) in starts.items():
                 self._search.keep(new[key])
-                self._known[key] = self._made(name, web, web.reach(edges))
+                reached = web.reach(edges)
+                if reached not in made:
+                    made[reached] = web.content(reached), web.tell(reached)
+                content, told = made[reached]
+                digest = digest_json(["Code", name, content])
+                self._known[key] = Fingerprint(digest, told.parts, told.places, told.files)
+        # Syntax trees are large, and next to never needed again.
+        self._search.drop_sources()
         return [self._known[id(one)] for one in functions]
 
-    def _made(self, name: str, web: Web, reached: int) -> Fingerprint:
-        content, nodes = web.tell(reached)
-        if reached not in self._parts:
-            self._parts[reached] = self._told(nodes)
-        return Fingerprint(digest_json(["Code", name, content.hex()]), *self._parts[reached])
 
-    def _told(self, nodes: Sequence[Node]) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
-        """Return parts, places and files. Parts of one label are numbered in the order of their lines."""
-        parts: dict[str, str] = {}
-        places: dict[str, str] = {}
-        tell = [node for node in nodes if node.digest]
-        counts: dict[str, int] = {}
-        for node in sorted(tell, key=lambda node: (node.label, node.line or 0)):
-            number = counts[node.label] = counts.get(node.label, 0) + 1
-            label = node.label if number == 1 else f"{node.label}#{number}"
-            parts[label] = node.shown
-            if node.file is not None and node.line is not None:
-                places[label] = f"{self._places.path(node.file)}:{node.line}"
-        return parts, places, self._places.files({node.file for node in nodes if node.file is not None})
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Keep the garbage collector from walking again and again through trees that are still being built."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @functools.lru_cache(maxsize=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from blake3 import blake3
 from interlock.identity.digest import PREFIX
 from interlock.identity.scalars import Encoding
 from interlock.identity.walk import Naming, Stuck, Walk, encode_pairs, join
+
+_FIXED = (str, int, float, bool, complex, bytes, type(None), re.Pattern)
 
 
 class ConstantWalk(Walk):
@@ -20,12 +23,12 @@ class ConstantWalk(Walk):
 
     Args:
         naming: Names the code inside the value.
-        root: Folder of the project.
+        roots: How the folder of the project is written in texts.
     """
 
-    def __init__(self, naming: Naming, root: Path | None) -> None:
+    def __init__(self, naming: Naming, roots: tuple[str, ...]) -> None:
         super().__init__(naming)
-        self._roots = roots_of(root)
+        self._roots = roots
 
     def encode(self, value: Any) -> Encoding:
         """Write a value inside the value."""
@@ -42,9 +45,9 @@ class ConstantWalk(Walk):
             return b"?" + self.encode(type(value)) + join(b"d", sorted(items))
 
 
-def digest_constant(value: Any, naming: Naming, root: Path | None) -> str:
+def digest_constant(value: Any, naming: Naming, roots: tuple[str, ...]) -> str:
     """Return the digest of any value; the code inside it is named by `naming`."""
-    return PREFIX + blake3(ConstantWalk(naming, root).encode_top(value)).hexdigest()
+    return PREFIX + blake3(ConstantWalk(naming, roots).encode_top(value)).hexdigest()
 
 
 def roots_of(root: Path | None) -> tuple[str, ...]:
@@ -59,3 +62,8 @@ def placeless(text: str, roots: tuple[str, ...]) -> str:
         if root in text:
             text = text.replace(root, "<project>")
     return text
+
+
+def is_fixed(value: Any) -> bool:
+    """Say whether a value is plain and can never change."""
+    return isinstance(value, _FIXED) or (type(value) is tuple and all(map(is_fixed, value)))

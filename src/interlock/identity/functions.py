@@ -63,7 +63,7 @@ class FunctionLook:
         node.reads = readers(references.words)
         if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.line = tree.lineno
-            node.extras = functools.partial(extra_of, tree)
+            node.extras = functools.partial(self._extra, code)
         held = dict(zip(code.co_freevars, map(content_of, function.__closure__ or ()), strict=True))
         return [
             "Function",
@@ -79,6 +79,10 @@ class FunctionLook:
                 "around": self._around(function, tree),
             },
         ]
+
+    def _extra(self, code: CodeType, kind: str) -> str:
+        tree = self._tree(code)
+        return extra_of(tree, kind) if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)) else ""
 
     def _tree(self, code: CodeType) -> Function | ast.Lambda | None:
         source = self._search.source(code.co_filename)
@@ -153,7 +157,7 @@ class FunctionLook:
             return [label, content, *(self._held(one, seen) for one in (*held, thing.__defaults__))]
         if isinstance(thing, type):
             return f"{thing.__module__}:{thing.__qualname__}"
-        return digest_constant(thing, lambda one: self._named(one, seen), self._search.root)
+        return digest_constant(thing, lambda one: self._named(one, seen), self._search.roots)
 
     def _held(self, thing: Any, seen: set[int]) -> Any:
         if id(thing) in seen and is_code(thing):

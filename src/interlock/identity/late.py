@@ -139,9 +139,7 @@ class Late:
         outline, file = found
         name = rest[0]
         units = outline.units_of(name)
-        is_imported = bool(units) and all(
-            isinstance(unit.node, (ast.Import, ast.ImportFrom)) for unit in units
-        )
+        is_imported = bool(units) and all(unit.is_import for unit in units)
         if is_imported and (module, name) not in self._following:
             # A name may lead back to itself: `from . import features` in a package stands for the module.
             self._following.append((module, name))
@@ -170,7 +168,7 @@ class Late:
             if not outline.defines("__getattr__"):
                 return self.whole(module, file)
         label = f"{module}:{name}"
-        node = Node(label, label, file=file, line=outline.lines().get(name))
+        node = Node(label, label, file=file, line=outline.line(name))
         return self._search.note(
             ("late", label), file, node, lambda node: self._look_name(module, name, outline, file)
         )
@@ -192,7 +190,7 @@ class Late:
 
     def _unit(self, module: str, package: str, outline: Outline, unit: Unit) -> object:
         """Return what a statement says, and note what it leads to."""
-        if isinstance(unit.node, (ast.Import, ast.ImportFrom)):
+        if unit.is_import:
             bound = [(name, one) for name, many in outline.imports.items() for one in many]
             used = [(name, one) for name, one in bound if name in unit.binds]
             return [code_text(*unit.guards), [self._imported(one, package, ()) for _, one in used]]
@@ -209,7 +207,7 @@ class Late:
         units = outline.units_of(chain[0])
         if not units:
             return self._by_star(outline, package, chain[0])
-        if all(isinstance(unit.node, (ast.Import, ast.ImportFrom)) for unit in units):
+        if all(unit.is_import for unit in units):
             return " or ".join(self._imported(one, package, chain[1:]) for one in outline.imports[chain[0]])
         return self._name(module, chain[0])
 

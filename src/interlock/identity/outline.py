@@ -12,7 +12,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from interlock.identity.references import Chain, chain_of
+from interlock.identity.references import Chain, chain_of, chains_of_tree
 from interlock.identity.syntax import has_effect
 
 _Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -66,26 +66,48 @@ class Act:
     is_call: bool
 
 
-@dataclass(frozen=True, eq=False)
 class Unit:
-    """One statement at module level, or one inside an `if` or `try` there."""
+    """One statement at module level, or one inside an `if` or `try` there.
 
-    node: ast.stmt
-    guards: tuple[ast.AST, ...]
-    binds: frozenset[str]
-    chains: tuple[Chain, ...]
-    imports: tuple[tuple[str, Imported], ...]
-    called: frozenset[str]
-    touched: frozenset[str]
+    Args:
+        node: The statement.
+        guards: The conditions that it stands under.
+    """
 
-    @property
-    def is_definition(self) -> bool:
-        """Whether it defines a function or a class."""
-        return isinstance(self.node, _Definition)
+    def __init__(self, node: ast.stmt, guards: tuple[ast.AST, ...]) -> None:
+        self.node = node
+        self.guards = guards
+        self.is_definition = isinstance(node, _Definition)
+        self.is_import = isinstance(node, _Import)
+
+    @functools.cached_property
+    def binds(self) -> frozenset[str]:
+        """The names that it binds."""
+        return frozenset(_bound(self.node))
+
+    @functools.cached_property
+    def chains(self) -> tuple[Chain, ...]:
+        """What it uses, at once or when what it defines is called."""
+        return chains_of_tree(self.node, *self.guards)
+
+    @functools.cached_property
+    def imports(self) -> tuple[tuple[str, Imported], ...]:
+        """The imports inside of what it defines."""
+        return tuple(nested_imports(self.node)) if not self.is_import else ()
+
+    @functools.cached_property
+    def called(self) -> frozenset[str]:
+        """The names of what it calls at once."""
+        return frozenset(root for one in _executed(self.node) for root in _called(one))
+
+    @functools.cached_property
+    def touched(self) -> frozenset[str]:
+        """The names whose objects it may change."""
+        return frozenset(root for one in _executed(self.node) for root in _touched(one))
 
     @property
     def roots(self) -> frozenset[str]:
-        """The names that it uses, at once or when what it defines is called."""
+        """The names that it uses, without the attributes."""
         return frozenset(chain[0] for chain in self.chains)
 
 
@@ -97,9 +119,11 @@ class Outline:
     """
 
     def __init__(self, tree: ast.Module) -> None:
-        self.units = [_unit(node, guards) for node, guards in _statements(tree.body, ())]
+        self.units = [Unit(node, guards) for node, guards in _statements(tree.body, ())]
         self.imports: dict[str, list[Imported]] = {}
         self.stars: list[str] = []
+        self._units: dict[str, tuple[Unit, ...]] = {}
+        self._reached: dict[str, frozenset[str]] = {}
         for unit in self.units:
             if isinstance(unit.node, _Import):
                 self._add_imports(unit.node)
@@ -108,26 +132,30 @@ class Outline:
         """Say whether a statement here, imports among them, binds the name."""
         return name in self._bound
 
-    def lines(self) -> dict[str, int]:
-        """Return the first line that binds each name."""
-        return {name: units[0].node.lineno for name, units in self._bound.items()}
+    def line(self, name: str) -> int | None:
+        """Return the first line that binds a name."""
+        units = self._bound.get(name)
+        return units[0].node.lineno if units else None
 
-    @functools.cache  # noqa: B019 - lives as long as the outline, which a cache of files bounds
     def units_of(self, name: str) -> tuple[Unit, ...]:
         """Return the statements that bind a name, and those that may change what it is bound to."""
+        if name not in self._units:
+            self._units[name] = self._find_units(name)
+        return self._units[name]
+
+    def _find_units(self, name: str) -> tuple[Unit, ...]:
         binding = self._bound.get(name, [])
-        is_data = any(not unit.is_definition and not isinstance(unit.node, _Import) for unit in binding)
+        is_data = any(not unit.is_definition and not unit.is_import for unit in binding)
         changing = [
             unit for unit in self.units if unit not in binding and self._may_change(unit, name, is_data)
         ]
         return (*binding, *changing)
 
-    @functools.cache  # noqa: B019 - see above
     def acts(self, unit: Unit) -> tuple[Act, ...]:
         """Return what a statement does, when the module is imported, to what was imported before."""
         if unit.is_definition:
             return tuple(Act(chain, is_call=True) for chain in self._handed_to(unit.node))
-        nodes = () if isinstance(unit.node, _Import) else _executed(unit.node)
+        nodes = () if unit.is_import else _executed(unit.node)
         return tuple(act for one in nodes for act in self._acts_of(one, frozenset()))
 
     def acts_of_call(self, name: str) -> list[Act]:
@@ -164,7 +192,7 @@ class Outline:
                 self.imports.setdefault(name, []).append(one)
 
     def _may_change(self, unit: Unit, name: str, is_data: bool) -> bool:
-        if isinstance(unit.node, _Import):
+        if unit.is_import:
             return False
         if name in unit.touched:
             return True
@@ -173,9 +201,13 @@ class Outline:
         # What is data can be changed by everything that is called and reaches it.
         return is_data and any(name in self.reached_by(root) for root in unit.called)
 
-    @functools.cache  # noqa: B019 - see above
     def reached_by(self, name: str) -> frozenset[str]:
         """Return the names here that a function reaches when it is called."""
+        if name not in self._reached:
+            self._reached[name] = self._reach(name)
+        return self._reached[name]
+
+    def _reach(self, name: str) -> frozenset[str]:
         seen: set[str] = set()
         waiting = [name]
         while waiting:
@@ -303,30 +335,6 @@ def _is_for_others(test: ast.expr) -> bool:
     return (chain_of(test) or ("",))[-1] == "TYPE_CHECKING"
 
 
-def _unit(node: ast.stmt, guards: tuple[ast.AST, ...]) -> Unit:
-    executed = list(_executed(node))
-    touched = frozenset(root for one in executed for root in _touched(one))
-    parts = (node, *guards)
-    return Unit(
-        node,
-        guards,
-        frozenset(_bound(node)),
-        tuple(sorted({chain for part in parts for chain in _chains(part)})),
-        tuple(nested_imports(node)) if not isinstance(node, _Import) else (),
-        frozenset(root for one in executed for root in _called(one)),
-        touched,
-    )
-
-
-def _chains(node: ast.AST) -> Iterator[Chain]:
-    chain = chain_of(node)
-    if chain:
-        yield chain
-        return
-    for child in ast.iter_child_nodes(node):
-        yield from _chains(child)
-
-
 def _bound(node: ast.AST) -> Iterator[str]:
     """Yield the names that a statement binds in the scope around it."""
     if isinstance(node, _Definition):
@@ -358,7 +366,7 @@ def _called(node: ast.AST) -> Iterator[str]:
     calls = [node.func] if isinstance(node, ast.Call) else []
     calls += getattr(node, "decorator_list", [])
     for call in calls:
-        yield from (chain[0] for chain in _chains(call))
+        yield from (chain[0] for chain in chains_of_tree(call))
 
 
 def _touched(node: ast.AST) -> Iterator[str]:
@@ -369,12 +377,12 @@ def _touched(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
         yield from (path[0] for path in _stored_in(node.target))
     elif isinstance(node, ast.Expr) and isinstance(node.value, (ast.Call, ast.Await)):
-        yield from (chain[0] for chain in _chains(node.value))
+        yield from (chain[0] for chain in chains_of_tree(node.value))
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         # `TABLE.pop("a")` changes the table also where its result is kept.
-        yield from (chain[0] for chain in _chains(node.func))
+        yield from (chain[0] for chain in chains_of_tree(node.func))
     elif isinstance(node, (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.While)):
-        yield from (chain[0] for chain in _chains(node))
+        yield from (chain[0] for chain in chains_of_tree(node))
 
 
 def _stored_in(target: ast.AST) -> Iterator[Chain]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -16,6 +15,7 @@ class Places:
     def __init__(self, root: Path | None) -> None:
         self._roots = (root, root.resolve()) if root is not None else ()
         self._known: dict[str, str] = {}
+        self._inside: set[str] = set()
 
     def path(self, file: str) -> str:
         """Return how a file is told."""
@@ -23,14 +23,15 @@ class Places:
             self._known[file] = self._relative(file)
         return self._known[file]
 
-    def files(self, files: Iterable[str]) -> tuple[str, ...]:
-        """Return those of the files that lie below the root; a cell of a notebook does not."""
-        return tuple(sorted({self.path(file) for file in files if self.path(file) != file}))
+    def is_inside(self, path: str) -> bool:
+        """Say whether a path that `path` returned lies below the root; a cell of a notebook does not."""
+        return path in self._inside
 
     def _relative(self, file: str) -> str:
         path = Path(file)
         for candidate in (path, path.resolve()):
             for root in self._roots:
                 if candidate.is_relative_to(root):
+                    self._inside.add(candidate.relative_to(root).as_posix())
                     return candidate.relative_to(root).as_posix()
         return file

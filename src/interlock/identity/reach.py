@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import re
 import sys
 from collections import deque
@@ -11,9 +12,8 @@ from pathlib import Path, PurePath
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from interlock.identity.canonical import canonical_json
 from interlock.identity.classes import ClassLook
-from interlock.identity.constants import digest_constant, placeless, roots_of
+from interlock.identity.constants import digest_constant, is_fixed, placeless, roots_of
 from interlock.identity.depends import bind_dependency
 from interlock.identity.digest import digest_bytes, digest_value
 from interlock.identity.functions import FunctionLook
@@ -52,8 +52,6 @@ _SEES_ALL = frozenset({("globals",), ("eval",), ("exec",), ("sys", "modules")})
 # What tells apart parts of one label: of no interest to people.
 _SUFFIX = re.compile(r"~[0-9a-f]{12}")
 
-_FIXED = (str, int, float, bool, complex, bytes, type(None), re.Pattern)
-
 
 class Search:
     """Collects the parts that code is made of.
@@ -73,7 +71,7 @@ class Search:
         self.late = Late(self)
         self._functions, self._classes = FunctionLook(self), ClassLook(self)
         self._origins = Origins(root)
-        self._roots = roots_of(root)
+        self.roots = roots_of(root)
         self._sources: dict[str, Source | None] = {}
         self._texts: dict[int, str] = {}
         self._kept: list[Any] = []
@@ -100,10 +98,10 @@ class Search:
     def _look(self, node: Node, look: Callable[[Node], object]) -> None:
         made_of = look(node)
         if made_of is not None:
-            text = canonical_json(made_of)
-            node.digest = digest_bytes(text)
-            shown = _SUFFIX.sub("", text.decode()) if b"~" in text else None
-            node.shown = node.digest if shown is None else digest_bytes(shown.encode())
+            text = json.dumps(made_of, sort_keys=True)
+            node.digest = node.shown = digest_bytes(text.encode())
+            if "~" in text:
+                node.shown = digest_bytes(_SUFFIX.sub("", text).encode())
 
     def lead(self, source: Node, key: Any, look: Callable[[Node], object]) -> None:
         """Lead from a part to a statement that changes it from elsewhere."""
@@ -216,8 +214,10 @@ class Search:
         return f"{module}:{thing.__qualname__}"
 
     def _bind_wrapper(self, thing: Any) -> str | None:
-        inner = wrapped_by(thing)
         cls = type(thing)
+        if cls.__module__ == "builtins" and not isinstance(thing, (property, staticmethod, classmethod)):
+            return None
+        inner = wrapped_by(thing)
         if (
             not inner
             and self.origin(cls.__module__, getattr(sys.modules.get(cls.__module__), "__file__", None)).kind
@@ -266,6 +266,10 @@ class Search:
         if file not in self._sources:
             self._sources[file] = source_of(file, self.witness.saw_file(file))
         return self._sources[file]
+
+    def drop_sources(self) -> None:
+        """Forget the parsed files; those that are asked for again are parsed again."""
+        self._sources = {}
 
     def names(
         self, chains: Iterable[Chain], names: Mapping[str, Any], *, bound: Mapping[str, Any] | None = None
@@ -332,7 +336,7 @@ class Search:
         loaded = sys.modules.get(module)
         file = getattr(loaded, "__file__", None)
         source = self.source(file) if self.origin(module, file).kind == "project" else None
-        line = source.outline.lines().get(name) if source is not None else None
+        line = source.outline.line(name) if source is not None else None
         node = Node(label, label, file=file, line=line)
         key = (label, id(value))
         self._kept.append(value)
@@ -346,17 +350,16 @@ class Search:
     def value(self, value: Any) -> str:
         """Return the digest of a value; code inside it is noted."""
         self._origins_of_value(value)
-        if isinstance(value, _FIXED):
-            return digest_value(self._placeless(value))
         if isinstance(value, PurePath):
             return digest_value(["path", self._placeless(str(value))])
-        digest = digest_constant(value, self.name_inside, self.root)
-        self.witness.saw_answer(lambda: self._again(value), digest)
+        digest = digest_constant(value, self.name_inside, self.roots)
+        if not is_fixed(value):
+            self.witness.saw_answer(lambda: self._again(value), digest)
         return digest
 
     def _again(self, value: Any) -> str:
         self._edges = set()
-        return digest_constant(value, self.name_inside, self.root)
+        return digest_constant(value, self.name_inside, self.roots)
 
     def _origins_of_value(self, value: Any) -> None:
         for module in (type(value).__module__, getattr(value, "__module__", None)):
@@ -368,4 +371,4 @@ class Search:
         return str(self._placeless(str(thing))) if isinstance(thing, PurePath) else self.bind_code(thing)
 
     def _placeless(self, value: Any) -> Any:
-        return placeless(value, self._roots) if type(value) is str else value
+        return placeless(value, self.roots) if type(value) is str else value

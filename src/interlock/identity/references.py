@@ -93,18 +93,20 @@ def _read(code: CodeType, chains: set[Chain], imports: set[str]) -> None:
 def chains_of_tree(*nodes: ast.AST) -> tuple[Chain, ...]:
     """Return the names that a syntax tree loads; names bound inside it may be among them."""
     chains: set[Chain] = set()
-    for node in nodes:
-        _visit(node, chains)
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        chain = chain_of(node) if isinstance(node, (ast.Name, ast.Attribute)) else ()
+        if chain:
+            chains.add(chain)
+            continue
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                waiting += [one for one in value if isinstance(one, ast.AST)]
+            elif isinstance(value, ast.AST):
+                waiting.append(value)
     return tuple(sorted(chains))
-
-
-def _visit(node: ast.AST, chains: set[Chain]) -> None:
-    chain = chain_of(node)
-    if chain:
-        chains.add(chain)
-        return
-    for child in ast.iter_child_nodes(node):
-        _visit(child, chains)
 
 
 def chain_of(node: ast.AST) -> Chain:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
+import marshal
 import os
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 from types import CodeType
 
@@ -22,32 +24,43 @@ from interlock.identity.syntax import Function, code_text, field_text, has_effec
 Place = tuple[str, int]
 """Name and first line."""
 
+_LEAVES = (ast.Expr, ast.Assign, ast.Return, ast.AugAssign, ast.Import, ast.ImportFrom, ast.Raise, ast.Assert)
+
+# Seconds between the last edit of a file and its bytecode from which on they belong together.
+_DOUBT = 2.0
+
 Stamp = tuple[int, int] | None
 """Time and size of a file; None where there is none."""
 
 
 class Source:
-    """One parsed file."""
+    """One parsed file.
+
+    Args:
+        tree: Its syntax tree.
+        code: What it was compiled to.
+    """
 
     def __init__(self, tree: ast.Module, code: CodeType) -> None:
         self.tree = tree
-        self._nodes: dict[Place, list[Function | ast.Lambda]] = defaultdict(list)
+        self._functions: dict[Place, list[Function | ast.Lambda]] = defaultdict(list)
         self._classes: dict[str, list[ast.ClassDef]] = defaultdict(list)
         self._codes: dict[Place, list[CodeType]] = defaultdict(list)
         for inner in _codes(code):
             self._codes[inner.co_name, inner.co_firstlineno].append(inner)
-        self._index(tree, "")
+        self._index(tree.body, "")
 
     def function(self, code: CodeType) -> Function | ast.Lambda | None:
         """Return the function that was compiled to `code`, or None if it is not here."""
         place = (code.co_name, code.co_firstlineno)
-        if code not in self._codes[place]:
+        if code not in self._codes.get(place, ()):
             return None
-        nodes = self._nodes.get(place, [])
-        if len(nodes) > 1:
-            # Lambdas on one line: only their columns tell them apart.
-            nodes = [node for node in nodes if _holds(node, code)]
-        return nodes[0] if len(nodes) == 1 else None
+        if code.co_name != "<lambda>":
+            found = self._functions.get(place, [])
+            return found[0] if len(found) == 1 else None
+        # Lambdas on one line: only their columns tell them apart.
+        lambdas = [node for node in self._lambdas.get(code.co_firstlineno, ()) if _holds(node, code)]
+        return min(lambdas, key=_extent, default=None)
 
     def classes(self, qualname: str) -> list[ast.ClassDef]:
         """Return the definitions of a class; more than one where an `if` decides."""
@@ -58,19 +71,26 @@ class Source:
         """What each statement at module level binds and uses."""
         return Outline(self.tree)
 
-    def _index(self, node: ast.AST, prefix: str) -> None:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.ClassDef):
-                self._classes[prefix + child.name].append(child)
-                self._index(child, f"{prefix}{child.name}.")
-            elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                line = min([child.lineno, *(one.lineno for one in child.decorator_list)])
-                self._nodes[child.name, line].append(child)
-                self._index(child, f"{prefix}{child.name}.<locals>.")
-            else:
-                if isinstance(child, ast.Lambda):
-                    self._nodes["<lambda>", child.lineno].append(child)
-                self._index(child, prefix)
+    @functools.cached_property
+    def _lambdas(self) -> dict[int, list[ast.Lambda]]:
+        found: dict[int, list[ast.Lambda]] = defaultdict(list)
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Lambda):
+                found[node.lineno].append(node)
+        return found
+
+    def _index(self, statements: list[ast.stmt], prefix: str) -> None:
+        for node in statements:
+            if isinstance(node, ast.ClassDef):
+                self._classes[prefix + node.name].append(node)
+                self._index(node.body, f"{prefix}{node.name}.")
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                line = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+                self._functions[node.name, line].append(node)
+                self._index(node.body, f"{prefix}{node.name}.<locals>.")
+            elif not isinstance(node, _LEAVES):
+                for body in _bodies(node):
+                    self._index(body, prefix)
 
 
 def class_text(node: ast.ClassDef, *, with_annotations: bool) -> str:
@@ -130,15 +150,40 @@ def source_of(file: str, stamp: Stamp) -> Source | None:
         return None
 
 
-@functools.lru_cache(maxsize=2048)
+@functools.lru_cache(maxsize=16)
 def _parse_text(text: str | bytes, file: str) -> Source | None:
     try:
         with warnings.catch_warnings():
             # The import of the file has told what is odd about it.
             warnings.simplefilter("ignore")
-            return Source(ast.parse(text), compile(text, file, "exec", dont_inherit=True))
+            tree = ast.parse(text)
+            return Source(tree, _cached_code(file) or compile(text, file, "exec", dont_inherit=True))
     except (SyntaxError, ValueError):
         return None
+
+
+def _cached_code(file: str) -> CodeType | None:
+    """Return the bytecode that Python keeps of a file, if it is beyond doubt that it is this file's.
+
+    It knows the time of the file to the second: one that was written in the second before its
+    bytecode was may have been edited since.
+    """
+    try:
+        cached = cache_from_source(file)
+        data = Path(cached).read_bytes()
+        source, kept = os.stat(file), os.stat(cached)  # noqa: PTH116 - see above
+    except (OSError, ValueError, NotImplementedError):
+        return None
+    time, size = int.from_bytes(data[8:12], "little"), int.from_bytes(data[12:16], "little")
+    if data[:8] != MAGIC_NUMBER + bytes(4) or (time, size) != (int(source.st_mtime), source.st_size):
+        return None
+    if source.st_mtime + _DOUBT > kept.st_mtime:
+        return None
+    try:
+        code = marshal.loads(data[16:])  # noqa: S302 - what Python itself has just run
+    except (EOFError, ValueError, TypeError):
+        return None
+    return code if isinstance(code, CodeType) else None
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -148,13 +193,25 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(const)
 
 
-def _holds(node: Function | ast.Lambda, code: CodeType) -> bool:
+def _bodies(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Yield the blocks of a compound statement."""
+    for name in ("body", "orelse", "finalbody"):
+        yield getattr(node, name, [])
+    for inner in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        yield inner.body
+
+
+def _holds(node: ast.Lambda, code: CodeType) -> bool:
     """Say whether the instructions of a lambda lie inside of it."""
-    if not isinstance(node, ast.Lambda):
-        return False
     body = node.body
     first, last = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
     places = [
         (line, column) for line, _, column, end in code.co_positions() if line and column is not None and end
     ]
     return bool(places) and all(first <= place <= last for place in places)
+
+
+def _extent(node: ast.Lambda) -> tuple[int, int]:
+    """Order lambdas by size: of two that hold the same instructions, the inner one has them."""
+    lines = (node.end_lineno or 0) - node.lineno
+    return lines, (node.end_col_offset or 0) - node.col_offset

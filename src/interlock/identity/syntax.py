@@ -69,45 +69,45 @@ def _parameters(arguments: ast.arguments) -> list[ast.arg]:
 
 
 def _write(node: Any, put: _Put) -> None:
-    special = _SPECIAL.get(type(node))
+    cls = node.__class__
+    special = _SPECIAL.get(cls)
     if special is not None:
         special(node, put)
         return
-    put(f"{type(node).__name__}(")
-    for name in _fields(type(node)):
+    plan = _PLANS.get(cls)
+    if plan is None:
+        fields = tuple(name for name in cls._fields if name not in _SILENT)
+        plan = _PLANS[cls] = f"{cls.__name__}(", fields
+    put(plan[0])
+    for name in plan[1]:
         value = getattr(node, name, None)
         if value is None:
             put("-")
-        elif type(value) is list:
+        elif value.__class__ is list:
             _write_list(value, put)
-        elif isinstance(value, ast.AST):
-            _write(value, put)
-        else:
+        elif value.__class__ in _PLAIN:
             put(repr(value))
+        else:
+            _write(value, put)
     put(")")
 
 
 def _write_list(values: Sequence[Any], put: _Put) -> None:
     put("[")
     for value in values:
-        if isinstance(value, ast.stmt):
-            if has_effect(value):
-                _write(value, put)
-        elif isinstance(value, ast.AST):
-            _write(value, put)
-        else:
+        cls = value.__class__
+        if cls is ast.Pass or (cls is ast.Expr and value.value.__class__ is ast.Constant):
+            continue  # as `has_effect` says, which a call for each statement would make slow
+        if value is None or cls in _PLAIN:
             put(f"{value!r},")
+        else:
+            _write(value, put)
     put("]")
 
 
-_FIELDS: dict[type, tuple[str, ...]] = {}
-
-
-def _fields(cls: type[ast.AST]) -> tuple[str, ...]:
-    fields = _FIELDS.get(cls)
-    if fields is None:
-        fields = _FIELDS[cls] = tuple(name for name in cls._fields if name not in _SILENT)
-    return fields
+_PLAIN = frozenset({str, int, bool})
+_PLANS: dict[type, tuple[str, tuple[str, ...]]] = {}
+"""How nodes without a way of their own are written: what comes first, and which fields."""
 
 
 def _write_name(node: ast.Name, put: _Put) -> None:
@@ -134,11 +134,12 @@ def _write_bare(node: Function, put: _Put) -> None:
 
 
 def _write_arguments(arguments: ast.arguments, put: _Put, *, with_annotations: bool) -> None:
-    put("(")
     for name in ("posonlyargs", "args", "vararg", "kwonlyargs", "kwarg"):
         value = getattr(arguments, name)
-        put(f"{name}:")
-        for one in value if type(value) is list else [value] if value is not None else []:
+        if not value:
+            continue
+        put(f"({name}:")
+        for one in value if type(value) is list else [value]:
             put(f"{one.arg},")
             if with_annotations and one.annotation is not None:
                 _write(one.annotation, put)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
 from blake3 import blake3
+
+from interlock.identity.places import Places
 
 # A byte that `compress` takes for true, and one that it takes for false.
 _BITS = bytes.maketrans(b"01", b"\0\1")
@@ -39,19 +42,39 @@ class Node:
     reads: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class Told:
+    """What people are told of some nodes; see `Fingerprint`."""
+
+    parts: dict[str, str]
+    places: dict[str, str]
+    files: tuple[str, ...]
+
+
 class Web:
     """Nodes in a fixed order, with everything that each one reaches as the bits of a number.
 
     Args:
         nodes: All nodes that edges lead to.
+        places: How their files are told.
     """
 
-    def __init__(self, nodes: Iterable[Node]) -> None:
-        self.nodes = sorted(nodes, key=lambda node: (node.name, node.digest))
-        self._numbers = {node: number for number, node in enumerate(self.nodes)}
-        self._hashes = [_hash(node.name, node.digest) if node.digest else b"" for node in self.nodes]
-        self._reached = _closures(self.nodes, self._numbers)
-        self._told: dict[int, tuple[bytes, list[Node]]] = {}
+    def __init__(self, nodes: Iterable[Node], places: Places) -> None:
+        self._nodes = sorted(nodes, key=lambda node: (node.name, node.digest))
+        self._numbers = {node: number for number, node in enumerate(self._nodes)}
+        self._hashes = [_hash(node.name, node.digest) if node.digest else b"" for node in self._nodes]
+        self._reached = _closures(self._nodes, self._numbers)
+        counts = Counter(node.label for node in self._nodes if node.digest)
+        self._readers = self._bits(lambda node: bool(node.reads))
+        self._single = self._bits(lambda node: counts[node.label] == 1 and bool(node.digest))
+        self._siblings = self._bits(lambda node: counts[node.label] > 1 and bool(node.digest))
+        self._places = places
+        self._paths = [places.path(node.file) if node.file is not None else None for node in self._nodes]
+        self._items = [(node.label, node.shown) for node in self._nodes]
+        self._lines = [
+            (node.label, f"{path}:{node.line}") if path is not None and node.line is not None else None
+            for node, path in zip(self._nodes, self._paths, strict=True)
+        ]
 
     def reach(self, starts: Iterable[Node]) -> int:
         """Return the nodes that are reached, as bits."""
@@ -60,17 +83,39 @@ class Web:
             found |= self._reached[self._numbers[node]]
         return found
 
-    def tell(self, reached: int) -> tuple[bytes, list[Node]]:
-        """Return the hash of the nodes that are reached, and the nodes in order."""
-        if reached not in self._told:
-            mask = self._mask(reached)
-            nodes = list(compress(self.nodes, mask))
-            content = b"".join(compress(self._hashes, mask)) + b"".join(_extras(nodes))
-            self._told[reached] = blake3(content).digest(), nodes
-        return self._told[reached]
+    def content(self, reached: int) -> str:
+        """Return the hash of the nodes that are reached."""
+        mask = self._mask(reached)
+        pieces = list(compress(self._hashes, mask))
+        if reached & self._readers:
+            pieces += _extras(list(compress(self._nodes, mask)))
+        return blake3(b"".join(pieces)).hexdigest()
+
+    def tell(self, reached: int) -> Told:
+        """Return what people are told. Parts of one label are numbered in the order of their lines."""
+        single = self._mask(reached & self._single)
+        parts = dict(compress(self._items, single))
+        places = dict(filter(None, compress(self._lines, single)))
+        counts: dict[str, int] = {}
+        siblings = compress(self._nodes, self._mask(reached & self._siblings))
+        for node in sorted(siblings, key=lambda node: (node.label, node.line or 0)):
+            number = counts[node.label] = counts.get(node.label, 0) + 1
+            label = node.label if number == 1 else f"{node.label}#{number}"
+            parts[label] = node.shown
+            if node.file is not None and node.line is not None:
+                places[label] = f"{self._places.path(node.file)}:{node.line}"
+        files = set(compress(self._paths, self._mask(reached)))
+        return Told(
+            parts,
+            places,
+            tuple(sorted(one for one in files if one is not None and self._places.is_inside(one))),
+        )
+
+    def _bits(self, test: Callable[[Node], bool]) -> int:
+        return sum(1 << number for number, node in enumerate(self._nodes) if test(node))
 
     def _mask(self, reached: int) -> bytes:
-        return f"{reached:0{len(self.nodes)}b}"[::-1].encode().translate(_BITS)
+        return f"{reached:0{len(self._nodes)}b}"[::-1].encode().translate(_BITS)
 
 
 def _hash(*texts: str) -> bytes:
