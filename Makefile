@@ -30,6 +30,9 @@ lint: $(VENV)/.dev ## Style, types, and the floors of the house
 bench: $(VENV)/.dev ## Measure, as ratios against a floor in the same run
 	$(BIN)/python bench/import_time.py
 	$(BIN)/python bench/noop_chain.py
+	$(BIN)/python bench/fingerprints.py
+	$(BIN)/python bench/digests.py
+	$(BIN)/python bench/invalidation.py
 
 lock: $(VENV)/.uv ## Make the locks anew from pyproject.toml
 	$(BIN)/python requirements/lock.py
