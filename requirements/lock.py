@@ -28,6 +28,7 @@ def lock(name: str, sources: list[str], more: str = "") -> None:
 
 if __name__ == "__main__":
     lock("uv", [], TOOL)
-    lock("core", ["pyproject.toml"])
-    lock("demo", ["pyproject.toml", "--extra", "demo"], BUILD)
     lock("dev", ["pyproject.toml", "--extra", "dev"], BUILD)
+    # What is not tested is not shipped: the smaller locks pin what the large one does.
+    lock("core", ["pyproject.toml", "-c", "requirements/dev.txt"])
+    lock("demo", ["pyproject.toml", "--extra", "demo", "-c", "requirements/dev.txt"], BUILD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from interlock.engine.tracking import log, log_figure, log_table
@@ -18,7 +18,7 @@ __all__ = ["Pipeline", "log", "log_figure", "log_table", "pipeline"]
 class Pipeline(GraphPipeline):
     """A pipeline that can be run from a script, a shell or a notebook."""
 
-    def run(self, *, cache: bool = True, **params: Any) -> Run:
+    def run(self, *, cache: bool = True, data: Mapping[str, int] | None = None, **params: Any) -> Run:
         """Run the pipeline with these params in the project of the current folder, and return the run.
 
         When the pipeline names a deployable, its gates are judged and a model version is registered, just
@@ -26,6 +26,7 @@ class Pipeline(GraphPipeline):
 
         Args:
             cache: Whether earlier results for the same code, inputs and params may be taken.
+            data: Numbers of the snapshots to read, by dataset; of the others the pinned or the current one.
             params: The params of the pipeline function.
 
         Raises:
@@ -33,7 +34,7 @@ class Pipeline(GraphPipeline):
         """
         from interlock.models.direct import run_pipeline  # keeps `import interlock` light
 
-        return run_pipeline(self, params, cache=cache)
+        return run_pipeline(self, params, cache=cache, data=data or {})
 
 
 @overload

@@ -83,7 +83,7 @@ def test_data_lists_snapshots_and_a_new_part_makes_a_new_one(trained: Path) -> N
     (first,) = interlock_json(trained, "data")
     assert (first["dataset"], first["parts"], first["error"]) == ("flights", 1, None)
     shutil.copy(trained / "data/2013-01.csv", trained / "data/extra.csv")
-    assert [snapshot["parts"] for snapshot in interlock_json(trained, "data", "flights")] == [2, 1]
+    assert [snapshot["parts"] for snapshot in interlock_json(trained, "data", "log", "flights")] == [2, 1]
     (trained / "data/extra.csv").unlink()
 
 

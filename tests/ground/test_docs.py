@@ -14,6 +14,7 @@ from interlock.cli.main import app
 from interlock.demo.projects import write_project
 from interlock.stack.config import (
     DataConfig,
+    DataOptions,
     DeployConfig,
     DriftConfig,
     EnvironmentConfig,
@@ -56,7 +57,16 @@ def test_every_command_and_option_is_documented(command: str) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [DataConfig, ModelConfig, RetrainConfig, DeployConfig, TruthConfig, DriftConfig, EnvironmentConfig],
+    [
+        DataConfig,
+        DataOptions,
+        ModelConfig,
+        RetrainConfig,
+        DeployConfig,
+        TruthConfig,
+        DriftConfig,
+        EnvironmentConfig,
+    ],
     ids=lambda t: t.__name__,
 )
 def test_every_key_of_the_configuration_is_documented(table: type[BaseModel]) -> None:

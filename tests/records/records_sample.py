@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from interlock.identity.artifact import Artifact, Part, Snapshot
 from interlock.identity.canonical import canonical_json
 from interlock.identity.digest import digest_bytes, digest_json
+from interlock.identity.profile import Column, Profile
 from interlock.records.model import AttemptRecord, Fence, MetricPoint, StepRecord, VerdictRecord
 from interlock.records.records import Records
 from interlock.records.schema import metadata
@@ -73,7 +74,10 @@ def build_step(node: str = "clean", position: int = 0, **changes: Any) -> StepRe
 
 
 def build_snapshot(content: str = "one", dataset: str = "flights", mtime_ns: int = 5) -> Snapshot:
-    return Snapshot.of(dataset, "data/*.csv", "csv", [Part("a.csv", digest_json(content), 3, mtime_ns)])
+    late = Column("late", "bool", 2, 1, mean=1.0, spread=0.0, min=True, distinct=1, top=(("true", 1),))
+    profile = Profile(2, (late,))
+    part = Part("a.csv", digest_json(content), 3, mtime_ns, profile=profile)
+    return Snapshot.of(dataset, "data/*.csv", "csv", [part])
 
 
 def build_verdict(passed: bool = True) -> VerdictRecord:
@@ -90,6 +94,7 @@ def add_version(records: Records, model: str = "delays", content: object = "bund
 def tell_story(records: Records) -> None:
     """Write at least one of everything."""
     records.datasets.add_snapshot(build_snapshot())
+    records.datasets.pin("flights", 1)
     records.leases.acquire("loop", "me", 60.0)
     lease = records.leases.get("loop")
     assert lease is not None

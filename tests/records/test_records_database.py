@@ -23,7 +23,7 @@ from interlock.records.faults import (
     RecordsTooNew,
 )
 from interlock.records.records import Records
-from interlock.records.schema import leases
+from interlock.records.schema import SCHEMA_VERSION, leases
 
 _NEW_LEASE = sa.insert(leases)
 
@@ -75,7 +75,7 @@ def test_a_file_of_a_later_version_is_refused_with_both_versions(tmp_path: Path)
     with pytest.raises(RecordsTooNew) as caught:
         open_records(tmp_path)
     assert str(caught.value).splitlines() == [
-        "The records file has version 7, this Interlock knows versions up to 2.",
+        f"The records file has version 7, this Interlock knows versions up to {SCHEMA_VERSION}.",
         f"  at {tmp_path / 'records.db'}",
         "  Update Interlock: pip install --upgrade interlock",
     ]

@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from records_sample import count, open_records, tell_story
 
+from interlock.identity.artifact import Part
 from interlock.records.database import Database
 from interlock.records.schema import APPLICATION_ID, SCHEMA_VERSION
-from interlock.records.upgrade import migrate, read_stamp
+from interlock.records.upgrade import MIGRATIONS, migrate, read_stamp
 
 
 def _schema(path: Path) -> dict[str, object]:
@@ -96,3 +100,33 @@ def test_a_file_of_the_first_version_keeps_its_runs(tmp_path: Path) -> None:
         found = records.runs.get("delays/1")
         assert (found.status, found.version, found.facets, found.code) == ("succeeded", None, {}, None)
         assert records.runs.start("delays").number == 2
+
+
+def _first_version(path: Path) -> None:
+    """Make a file as the first version left it, with a snapshot in it."""
+
+    def work(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.exec_driver_sql("PRAGMA user_version = 1")
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        parts = '[{"path": "a.csv", "digest": "blake3:a", "size": 1, "mtime_ns": 2}]'
+        row = ("flights", 1, "blake3:s", "*.csv", "csv", parts, 1.0, "blake3:m")
+        connection.exec_driver_sql(f"INSERT INTO snapshots VALUES ({', '.join('?' * len(row))})", row)
+
+    database = Database(path)
+    database.write(work)
+    database.close()
+
+
+def test_a_file_of_the_first_version_keeps_its_snapshots_and_can_be_pinned(tmp_path: Path) -> None:
+    _first_version(tmp_path / "records.db")
+    with open_records(tmp_path) as records:
+        record = records.datasets.numbered("flights", 1)
+        assert record is not None
+        assert record.snapshot.parts == (Part("a.csv", "blake3:a", 1, 2),)
+        assert records.datasets.profile(record.snapshot) is None
+        records.datasets.pin("flights", 1)
+        assert records.datasets.pinned("flights") == 1

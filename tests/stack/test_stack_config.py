@@ -215,3 +215,45 @@ def test_a_long_value_is_cut_short_in_a_message(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, f"[model.{'a' * 5000}]\npipeline = 'a:b'\n")
     assert len(caught.value.what) < 300
+
+
+def test_a_dataset_says_where_it_is_and_how_it_is_kept(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        '[data.a]\nuri = "s3://bucket/a/*.csv"\nkeep = "copy"\ncheck = "content"\n'
+        'options = { endpoint = "http://127.0.0.1:9000", region = "eu-west-1", anonymous = true }\n'
+        '[data.b]\nuri = "postgresql://${USER}:${PASSWORD}@db/flights"\nquery = "SELECT 1"\npart_by = "day"\n'
+        '[data.c]\nuri = "${DATABASE_URL}"\nquery = "SELECT 1"\n[data.d]\nuri = "duckdb:"\nquery = "SELECT 1"\n',
+    )
+    assert (config.data["a"].keep, config.data["a"].check, config.data["a"].options.region) == (
+        "copy",
+        "content",
+        "eu-west-1",
+    )
+    assert (config.data["b"].part_by, config.data["c"].keep, config.data["c"].check) == (
+        "day",
+        "reference",
+        "stat",
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            'uri = "sqlite:///a.db"',
+            'line 1: data.x: no files are read from sqlite:, and a database needs a query = "SELECT …"',
+        ),
+        ('uri = "a.csv"\nquery = "SELECT 1"', "line 1: data.x: a query needs the uri of a database"),
+        ('uri = "a.csv"\npart_by = "day"', "line 1: data.x: part_by divides the rows of a query"),
+        ('uri = "duckdb:"\nquery = "SELECT 1"\nformat = "csv"', "line 1: data.x: format is for files"),
+        (
+            'uri = "a.csv"\nkeep = "always"',
+            "line 3: data.x.keep is 'always', but should be 'reference' or 'copy'",
+        ),
+        ('uri = "a.csv"\noptions = { endpont = "x" }', "Did you mean 'endpoint'?"),
+    ],
+)
+def test_what_does_not_fit_together_in_a_dataset_is_told(tmp_path: Path, keys: str, said: str) -> None:
+    (fault,) = faults(tmp_path, f"[data.x]\n{keys}\n")
+    assert said in fault

@@ -211,7 +211,8 @@ import sys
 from pathlib import Path
 from interlock.store.artifacts import ArtifactStore
 from interlock.store.blobs import LocalStore
-import interlock.store.sources
+import interlock.store.sources.reading
+import interlock.store.sources.snapshots
 artifacts = ArtifactStore(LocalStore(Path(sys.argv[1])))
 for value in ({"auc": 0.7}, list(range(5000)), b"data"):
     assert artifacts.load(artifacts.save(value)) == value

@@ -14,9 +14,9 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-from interlock.store import source_files
-from interlock.store.source_files import UnreadableData
-from interlock.store.source_tables import read_table
+from interlock.store.sources import unpack
+from interlock.store.sources.faults import UnreadableData
+from interlock.store.sources.tables import read_table
 
 _LIBRARIES = ["pandas", "polars", "pyarrow"]
 
@@ -97,7 +97,7 @@ def test_compressed_parts_are_decompressed(tmp_path: Path, library: str, suffix:
 
 
 def test_a_decompression_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_files, "BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr(unpack, "BOMB_BYTES", 1 << 20)
     path = tmp_path / "bomb.csv.gz"
     path.write_bytes(gzip.compress(b"a\n" + b"1" * (64 << 20)))
     with pytest.raises(UnreadableData, match=r"bomb.csv.gz grows to more than 200 times its size"):

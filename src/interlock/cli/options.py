@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from interlock.stack.config import Project
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout, and nothing else there.")]
+CheckContent = Annotated[
+    bool, typer.Option("--check-content", help="Read also the parts of datasets that look unchanged.")
+]
 Param = Annotated[
     list[str], typer.Option("--param", "-p", metavar="NAME=VALUE", help="A param of the pipeline.")
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interlock.cli.console import console, print_error, print_json, print_table, shown_metrics
-from interlock.cli.options import Json, Param, parse_params, this_context, this_project
+from interlock.cli.options import CheckContent, Json, Param, parse_params, this_context, this_project
 from interlock.cli.stopping import stoppable
 from interlock.errors import InterlockError, UsageError
 
@@ -26,6 +26,7 @@ Seed = Annotated[int, typer.Option(min=0, help="What the random numbers of the s
 Twice = Annotated[
     bool, typer.Option("--twice", help="Run every step a second time: which gives something else?")
 ]
+Data = Annotated[list[str], typer.Option("--data", metavar="NAME@N", help="Read this snapshot of a dataset.")]
 Signal = Annotated[int | None, typer.Option("--signal", help="The signal that caused this run.", hidden=True)]
 
 
@@ -39,7 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command()(check)
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     pipeline: Pipeline,
     param: Param = [],  # noqa: B006 - typer reads the default, nobody changes it
     no_cache: NoCache = False,
@@ -48,17 +49,25 @@ def run(
     tag: Tag = [],  # noqa: B006 - as above
     seed: Seed = 0,
     twice: Twice = False,
+    data: Data = [],  # noqa: B006 - as above
+    check_content: CheckContent = False,
     signal: Signal = None,
     json: Json = False,
 ) -> None:
     """Train: run a pipeline, judge its gates, and register a model version."""
+    from interlock.engine.snapshots import parse_choice
     from interlock.stack.targets import load_pipeline  # imports the user's code: not for --help
 
     if dry and (signal is not None or tag or twice):
         raise UsageError("--dry makes no run that could have a tag or a signal, or be run twice.")
     target = load_pipeline(this_project(), pipeline)
     params = target.params(parse_params(param))
-    how: dict[str, Any] = {"cache": not no_cache, "from_step": from_step or None, "seed": seed}
+    how: dict[str, Any] = {
+        "cache": not no_cache,
+        "from_step": from_step or None,
+        "seed": seed,
+        "data": parse_choice(data, check_content=check_content),
+    }
     with this_context() as context:
         if dry:
             _dry(target, context, params, how, as_json=json)

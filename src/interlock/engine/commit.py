@@ -26,7 +26,7 @@ def commit_of(
     project: Project,
     store: BlobStore,
     *,
-    snapshots: Mapping[str, str],
+    data: Mapping[str, str],
     fingerprints: Mapping[str, Fingerprint],
     environment: str,
     variables: Mapping[str, Any],
@@ -38,7 +38,7 @@ def commit_of(
         graph: What is run.
         project: The project.
         store: Where code and graph are kept.
-        snapshots: Digest of each dataset's snapshot.
+        data: What identifies the content of each dataset.
         fingerprints: The fingerprint of each step, by node.
         environment: Digest of the environment.
         variables: The declared environment variables.
@@ -46,7 +46,7 @@ def commit_of(
     """
     connected = wiring(graph)
     facets = {
-        "data": digest_json(["data", dict(snapshots)]),
+        "data": digest_json(["data", dict(data)]),
         "code": digest_json(
             ["code", {name: one.digest for name, one in fingerprints.items()}, wiring_digest(connected)]
         ),

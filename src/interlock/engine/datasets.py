@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from interlock.engine.context import RunContext
 from interlock.errors import InterlockError, did_you_mean
 from interlock.graph.annotations import NOTHING, type_name
 from interlock.graph.model import Graph, Node, Ref
-from interlock.identity.artifact import Snapshot
+from interlock.identity.artifact import Part, Snapshot
+from interlock.records.model import SnapshotRecord
 from interlock.stack.config import DataConfig, Project
-from interlock.store.sources import read_snapshot, take_snapshot
+from interlock.store.sources.address import scheme_of
+from interlock.store.sources.faults import ChangedPart, LostSnapshot
+from interlock.store.sources.reading import Reader, copy_parts, is_read_later, named_type
+from interlock.store.sources.snapshots import take_snapshot
+from interlock.store.sources.source import Shelf
 
+_PATH = "pathlib.Path"
 _PATH_SIGNS = ("/", ".", "*")
 
 
@@ -30,27 +38,119 @@ def dataset_config(project: Project, name: str) -> DataConfig:
     configured = project.config.data.get(name)
     if configured is not None:
         return configured
-    if any(sign in name for sign in _PATH_SIGNS):
+    if any(sign in name for sign in _PATH_SIGNS) and scheme_of(name) in ("", "s3"):
         return DataConfig(uri=name)
     raise UnknownDataset(
         f"There is no dataset {name!r}.",
         where=str(project.file or project.root),
         hint=did_you_mean(name, project.config.data)
-        or f'Name its files in interlock.toml:  [data.{name}]  uri = "data/{name}.csv"',
+        or (
+            "Files are read from paths and s3://; a database needs a query in interlock.toml:  [data.NAME]"
+            if scheme_of(name)
+            else f'Name its files in interlock.toml:  [data.{name}]  uri = "data/{name}.csv"'
+        ),
     )
 
 
-def current_snapshot(context: RunContext, name: str) -> Snapshot:
+class UnknownSnapshot(InterlockError):
+    """A snapshot is named that the dataset does not have."""
+
+    exit_code = 2
+
+    def __init__(self, dataset: str, number: object, known: Sequence[int]) -> None:
+        hint = f"Take the first one first:  interlock data show {dataset}"
+        if known:
+            nearest = min(known, key=lambda one: abs(one - number) if isinstance(number, int) else -one)
+            hint = f"The nearest one is {dataset}@{nearest}; see:  interlock data log {dataset}"
+        super().__init__(f"There is no snapshot {dataset}@{number}.", hint=hint)
+
+
+@dataclass(frozen=True)
+class DataChoice:
+    """What a run reads of its datasets.
+
+    Attributes:
+        at: Numbers of snapshots by dataset; of the others it reads the pinned one, else the current one.
+        check: Whether parts are read that look unchanged.
+    """
+
+    at: Mapping[str, int] = field(default_factory=dict)
+    check: bool = False
+
+
+def look_at(
+    context: RunContext, name: str, *, known: Sequence[Part] | None = None, check: bool = False
+) -> Snapshot:
+    """Return the state of a dataset as it is now; nothing is recorded.
+
+    Args:
+        context: The project and its records.
+        name: The dataset.
+        known: Parts that need not be read again; left out, those of the newest recorded snapshot.
+        check: Read also what looks unchanged.
+
+    Raises:
+        InterlockError: The dataset is unknown, or cannot be read.
+    """
+    config = dataset_config(context.project, name)
+    parts = context.records.datasets.known_parts(name) if known is None else known
+    return take_snapshot(name, config, context.project.root, parts, shelf=shelf_of(context), check=check)
+
+
+def watched_snapshot(context: RunContext, name: str, known: Sequence[Part] | None = None) -> Snapshot:
+    """Return what a run that began now would read of a dataset: its pinned snapshot, else its present state."""
+    pinned = context.records.datasets.pinned(name)
+    return (
+        look_at(context, name, known=known)
+        if pinned is None
+        else find_snapshot(context, name, pinned).snapshot
+    )
+
+
+def record_snapshot(context: RunContext, snapshot: Snapshot) -> int:
+    """Record a snapshot, and keep its contents where the configuration asks for copies; return its number.
+
+    Raises:
+        ChangedPart: A part changes while it is copied.
+        WriteFailed: The store cannot be written to.
+    """
+    if dataset_config(context.project, snapshot.dataset).keep == "copy":
+        copy_parts(snapshot, reader_of(context, snapshot.dataset), shelf_of(context))
+    return context.records.datasets.add_snapshot(snapshot)
+
+
+def current_snapshot(context: RunContext, name: str, *, check: bool = False) -> Snapshot:
     """Take the snapshot of a dataset as it is now and record it; unchanged parts are not read again.
 
     Raises:
         InterlockError: The dataset is unknown, or no file of it can be read.
     """
-    latest = context.records.datasets.latest(name)
-    known = latest.snapshot.parts if latest else ()
-    snapshot = take_snapshot(name, dataset_config(context.project, name), context.project.root, known)
-    context.records.datasets.add_snapshot(snapshot)
+    snapshot = look_at(context, name, check=check)
+    record_snapshot(context, snapshot)
     return snapshot
+
+
+def find_snapshot(context: RunContext, name: str, number: int) -> SnapshotRecord:
+    """Return a recorded snapshot.
+
+    Raises:
+        UnknownSnapshot: There is none of that number; the error names the nearest.
+    """
+    found = context.records.datasets.numbered(name, number)
+    if found is None:
+        raise UnknownSnapshot(name, number, [one.number for one in context.records.datasets.list(name)])
+    return found
+
+
+def shelf_of(context: RunContext) -> Shelf:
+    """Return where contents of parts are kept."""
+    return Shelf(context.store, context.project.home.store / "cache")
+
+
+def reader_of(context: RunContext, name: str) -> Reader:
+    """Return what reads the snapshots of a dataset, also of one that is no longer configured."""
+    config = context.project.config.data.get(name)
+    return Reader(context.project.root, config or DataConfig(uri=name), shelf_of(context))
 
 
 class RunDatasets:
@@ -59,31 +159,73 @@ class RunDatasets:
     Args:
         graph: What is run.
         context: Where the datasets and the records are.
-        pinned: Snapshots that are read in place of the present state of their datasets.
+        choice: Which snapshots are read, where not the pinned or the current ones.
     """
 
-    def __init__(
-        self, graph: Graph, context: RunContext, pinned: Mapping[str, Snapshot] | None = None
-    ) -> None:
+    def __init__(self, graph: Graph, context: RunContext, choice: DataChoice | None = None) -> None:
         self._graph = graph
-        self._root = context.project.root
-        names = dict.fromkeys(node.dataset for node in graph.nodes if node.dataset is not None)
-        self.snapshots: Mapping[str, Snapshot] = {
-            name: pinned[name] if pinned and name in pinned else current_snapshot(context, name)
-            for name in names
-        }
+        self._context = context
+        self._choice = choice or DataChoice()
+        names = {node.dataset: None for node in graph.nodes if node.dataset is not None}
+        for name in self._choice.at:
+            if name not in names:
+                hint = did_you_mean(name, names)
+                raise UnknownDataset(f"The pipeline reads no dataset {name!r}.", hint=hint)
+        self._chosen: dict[str, int] = {}
+        self._places: dict[str, Mapping[str, Path]] = {}  # of what steps read while they run
+        self.snapshots: Mapping[str, Snapshot] = {name: self._take(name) for name in names}
 
     def identity(self, node: Node) -> str:
         """Return what identifies a dataset's value as an input: the type it is loaded as, and its content."""
-        return f"{type_name(self._wanted_type(node))}@{self._snapshot(node).digest}"
+        wanted, snapshot = self._wanted_type(node), self._snapshot(node)
+        # Who is given files reads their bytes, and not only the rows in them.
+        digest = snapshot.content if named_type(wanted) == _PATH else snapshot.digest
+        return f"{type_name(wanted)}@{digest}"
+
+    def contents(self) -> dict[str, str]:
+        """Return what identifies the content of each dataset, as the run reads it."""
+        nodes = [node for node in self._graph.nodes if node.kind == "data"]
+        return {node.dataset or "": self.identity(node).rpartition("@")[2] for node in nodes}
 
     def load(self, node: Node) -> Any:
         """Load a dataset as the type that its consumers are annotated with.
 
         Raises:
-            InterlockError: A file changed since the snapshot was taken, or cannot be read.
+            ChangedPart: A file changed since the snapshot was taken.
+            LostSnapshot: It is an old snapshot, and neither its files nor copies of them are there.
+            InterlockError: It cannot be read.
         """
-        return read_snapshot(self._snapshot(node), self._root, self._wanted_type(node))
+        snapshot, wanted = self._snapshot(node), self._wanted_type(node)
+        reader, name = reader_of(self._context, snapshot.dataset), named_type(wanted)
+        try:
+            if is_read_later(name):
+                self._places[node.name] = reader.locate(snapshot, exactly=name == _PATH)
+            return reader.read(snapshot, wanted)
+        except ChangedPart as changed:
+            number = self._chosen.get(snapshot.dataset)
+            if number is None:
+                raise
+            raise LostSnapshot(f"{snapshot.dataset}@{number}", changed) from changed
+
+    def check_unchanged(self, node: Node) -> None:
+        """See to it that what a step read while it ran was its snapshot to the end.
+
+        Raises:
+            ChangedPart: A file changed while the step ran.
+        """
+        for ref in node.refs():
+            source = self._graph.node(ref.node)
+            if source.name in self._places:
+                snapshot = self._snapshot(source)
+                reader_of(self._context, snapshot.dataset).check(snapshot, self._places[source.name])
+
+    def _take(self, name: str) -> Snapshot:
+        number = self._choice.at.get(name, self._context.records.datasets.pinned(name))
+        if number is None:
+            return current_snapshot(self._context, name, check=self._choice.check)
+        dataset_config(self._context.project, name)
+        self._chosen[name] = number
+        return find_snapshot(self._context, name, number).snapshot
 
     def _snapshot(self, node: Node) -> Snapshot:
         return self.snapshots[node.dataset or ""]
@@ -100,9 +242,8 @@ class RunDatasets:
 def _loadable(annotation: Any) -> Any:
     """Return the annotated class; what stands in text (imported for type checkers only) is looked up by name."""
     if isinstance(annotation, str):
-        library = {"pd": "pandas", "pl": "polars", "pa": "pyarrow"}
-        module, _, name = annotation.rpartition(".")
-        return getattr(sys.modules.get(library.get(module, module)), name, annotation)
+        library, _, name = named_type(annotation).rpartition(".")
+        return getattr(sys.modules.get(library), name, annotation)
     if annotation is NOTHING or annotation is Any:
         import pandas as pd  # a dataset inside a list, say: the commonest table is what is wanted
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from interlock.engine.context import RunContext
-from interlock.engine.datasets import RunDatasets
+from interlock.engine.datasets import DataChoice, RunDatasets
 from interlock.engine.lookup import Lookup
 from interlock.graph.model import Graph, Node
 
@@ -27,14 +27,20 @@ class PlannedStep:
 
 
 def plan_graph(
-    graph: Graph, context: RunContext, *, cache: bool = True, from_step: str | None = None, seed: int = 0
+    graph: Graph,
+    context: RunContext,
+    *,
+    cache: bool = True,
+    from_step: str | None = None,
+    seed: int = 0,
+    data: DataChoice | None = None,
 ) -> tuple[PlannedStep, ...]:
     """Return what a run of the graph would do with each step; nothing is run.
 
     Raises:
         InterlockError: A dataset is missing, or `from_step` names no step.
     """
-    datasets = RunDatasets(graph, context)
+    datasets = RunDatasets(graph, context, data)
     lookup = Lookup(graph, context, datasets, cache=cache, from_step=from_step, seed=seed)
     return tuple(_planned(node, lookup) for node in graph.nodes if node.kind != "data")
 

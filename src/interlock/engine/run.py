@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from interlock.engine.capture import capturing_streams
 from interlock.engine.commit import commit_of
 from interlock.engine.context import RunContext
-from interlock.engine.datasets import RunDatasets
+from interlock.engine.datasets import DataChoice, RunDatasets
 from interlock.engine.lookup import Lookup, StepKey
 from interlock.engine.metrics import merged_metrics, metric_refs
 from interlock.engine.progress import Progress, Silence
@@ -42,6 +42,7 @@ class RunOptions:
         leaks: The leak report of the graph.
         seed: What the random numbers of the steps begin with.
         echo: Where what steps print is shown while they run; None shows it nowhere.
+        data: Which snapshots are read, where not the pinned or the current ones.
     """
 
     ref: str = ""
@@ -52,6 +53,7 @@ class RunOptions:
     leaks: LeakReport | None = None
     echo: TextIO | None = None
     seed: int = 0
+    data: DataChoice | None = None
 
 
 def run_graph(
@@ -74,7 +76,7 @@ def run_graph(
     check_capacity(graph.nodes)
     if options.from_step is not None:
         graph.node(options.from_step)
-    datasets = RunDatasets(graph, context)
+    datasets = RunDatasets(graph, context, options.data)
     lookup = Lookup(
         graph, context, datasets, cache=options.cache, from_step=options.from_step, seed=options.seed
     )
@@ -83,7 +85,7 @@ def run_graph(
         graph,
         context.project,
         context.store,
-        snapshots={name: snapshot.digest for name, snapshot in datasets.snapshots.items()},
+        data=datasets.contents(),
         fingerprints=lookup.fingerprints(),
         environment=here.digest,
         variables=declared(context.project.config.environment.variables),
@@ -196,6 +198,8 @@ class _Running:
         outcome = run_step(
             node, lambda: self._values.of(node.refs()), self._context.artifacts, seed=self._options.seed
         )
+        if outcome.failure is None:
+            self._datasets.check_unchanged(node)
         self._record(node, position, key, reason, outcome)
         if outcome.failure is None:
             self._add(node, outcome.artifacts, outcome.values)

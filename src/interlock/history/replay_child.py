@@ -16,11 +16,10 @@ from types import ModuleType
 from typing import Any
 
 from interlock.engine.context import RunContext, open_context
-from interlock.engine.datasets import RunDatasets
+from interlock.engine.datasets import DataChoice, RunDatasets
 from interlock.errors import InterlockError
 from interlock.history.replay import Replay, ReplaySpec, replay
 from interlock.history.still import stop_clock, stop_entropy
-from interlock.identity.artifact import Snapshot
 from interlock.models.codespace import StopImport
 from interlock.stack.config import ModelConfig, Project
 from interlock.stack.home import find_project
@@ -51,7 +50,9 @@ def _replay(spec: ReplaySpec) -> Replay:
         graph = target.pipeline.trace(target.pipeline.bind(spec.params))
         graph = replace(graph, name=spec.model)
         there = replace(context, project=replace(project, root=Path(spec.data_root)))
-        datasets = RunDatasets(graph, there, _snapshots(context, spec))
+        names = {node.dataset for node in graph.nodes}
+        numbers = {name: one for name, one in _snapshots(context, spec).items() if name in names}
+        datasets = RunDatasets(graph, there, DataChoice(at=numbers))
         return replay(spec, graph, context, datasets)
 
 
@@ -73,12 +74,12 @@ def _run_script(path: Path) -> ModuleType:
     return module
 
 
-def _snapshots(context: RunContext, spec: ReplaySpec) -> dict[str, Snapshot]:
+def _snapshots(context: RunContext, spec: ReplaySpec) -> dict[str, int]:
     found = {}
     for dataset, digest in spec.snapshots.items():
         record = context.records.datasets.by_digest(digest, dataset)
         if record is not None:
-            found[dataset] = record.snapshot
+            found[dataset] = record.number
     return found
 
 

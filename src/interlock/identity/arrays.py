@@ -83,8 +83,6 @@ def array_buffers(array: Any) -> Iterator[memoryview]:
 
 def _blocks(array: Any) -> Iterator[Any]:
     """Yield contiguous one-dimensional pieces that follow each other in C order."""
-    import numpy as np
-
     if array.flags.c_contiguous:
         flat = array.reshape(-1)
         step = max(1, _BLOCK // array.dtype.itemsize)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self, cast
 
 from interlock.identity.digest import digest_json
 from interlock.identity.fields import MalformedRecord, take_fields
+from interlock.identity.profile import Profile
 
 SourceFormat = Literal["csv", "parquet", "arrow", "json"]
 SOURCE_FORMATS: tuple[SourceFormat, ...] = ("csv", "parquet", "arrow", "json")
@@ -51,16 +52,38 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a dataset.
+    """One part of a dataset: a file, an object of a bucket, or the rows of a query with one value.
 
-    Size and modification time are there to notice cheaply that the file did not change; only the
-    path and the digest belong to the identity of a snapshot.
+    Only path and digest belong to the identity of a snapshot.
+
+    Attributes:
+        path: Its name: relative to the project, or absolute, or `s3://…`, or `column=value`.
+        digest: Digest of the content: of the rows where the format has types, else of the bytes without
+            compression.
+        size: Number of bytes.
+        mtime_ns: When it was last modified.
+        stored: Digest of the bytes; empty where `digest` is that already.
+        tag: What else changes with the file, by which a change is noticed cheaply: an inode, an ETag.
+        profile: The rows in numbers, when the part was read just now; recorded apart.
     """
 
     path: str
     digest: str
     size: int
     mtime_ns: int
+    stored: str = ""
+    tag: str = ""
+    profile: Profile | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def bytes(self) -> str:
+        """The digest of the bytes: the name of a copy in the store."""
+        return self.stored or self.digest
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of a snapshot's `parts`."""
+        needed = {name: getattr(self, name) for name in _PART}
+        return needed | {name: value for name in _PART_MORE if (value := getattr(self, name))}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
@@ -69,7 +92,8 @@ class Part:
         Raises:
             MalformedRecord: A field is missing or has the wrong type.
         """
-        return cls(**take_fields(record, "part of a snapshot", _PART))
+        more = {name: str(record[name]) for name in _PART_MORE if name in record}
+        return cls(**take_fields(record, "part of a snapshot", _PART) | more)
 
 
 @dataclass(frozen=True)
@@ -88,9 +112,15 @@ class Snapshot:
         ordered = tuple(sorted(parts, key=lambda part: part.path))
         return cls(dataset, digest_parts(ordered), uri, format, ordered)
 
+    @property
+    def content(self) -> str:
+        """The digest over the bytes of the parts, for those who read these and not the rows."""
+        return digest_json(["Snapshot", sorted([part.path, part.bytes] for part in self.parts)])
+
     def to_json(self) -> dict[str, Any]:
         """Return the snapshot as a JSON object."""
-        return asdict(self) | {"parts": [asdict(part) for part in self.parts]}
+        facts = {name: getattr(self, name) for name in _SNAPSHOT}
+        return facts | {"parts": [part.to_json() for part in self.parts]}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
@@ -122,6 +152,7 @@ _ARTIFACT: dict[str, type | tuple[type, ...]] = {
     "meta": dict,
 }
 _PART: dict[str, type | tuple[type, ...]] = {"path": str, "digest": str, "size": int, "mtime_ns": int}
+_PART_MORE = ("stored", "tag")
 _SNAPSHOT: dict[str, type | tuple[type, ...]] = {
     "dataset": str,
     "digest": str,

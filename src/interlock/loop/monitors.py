@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from interlock.engine.context import RunContext
-from interlock.engine.datasets import dataset_config
+from interlock.engine.datasets import look_at
 from interlock.loop.children import Child, Ended
 from interlock.loop.events import Tell
-from interlock.store.sources import NoData, take_snapshot
+from interlock.store.sources.faults import NoData
 
 _TIMEOUT = 600.0
 
@@ -96,10 +96,8 @@ class Monitors:
         truth = self._context.project.config.model[self._model].truth
         if truth is None:
             return ""
-        config, root = dataset_config(self._context.project, truth.data), self._context.project.root
-        known = self._context.records.datasets.known_parts(truth.data)
         try:
-            return take_snapshot(truth.data, config, root, known).digest
+            return look_at(self._context, truth.data).digest
         except NoData:
             return ""
 

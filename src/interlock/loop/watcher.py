@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from interlock.engine.context import RunContext
-from interlock.engine.datasets import dataset_config
+from interlock.engine.datasets import record_snapshot, watched_snapshot
 from interlock.identity.artifact import Snapshot
 from interlock.loop.occasions import FIRST, Known, due_occasions, first_occasion
 from interlock.loop.triggers import Trigger
 from interlock.models.registry import CHAMPION
 from interlock.records.model import RunRecord, Signal
-from interlock.store.sources import take_snapshot
 
 _WINDOWS = 50
 
@@ -43,18 +42,14 @@ class DataWatch:
         return {name: self._settled[name] for name in datasets if name in self._settled}
 
     def _take(self, name: str) -> Snapshot:
-        known = self._last.get(name) or self._recorded(name)
-        config = dataset_config(self.context.project, name)
-        return take_snapshot(name, config, self.context.project.root, known.parts if known else ())
+        last = self._last.get(name)
+        return watched_snapshot(self.context, name, last.parts if last else None)
 
     def _settle(self, name: str, now: Snapshot) -> None:
         if self._settled.get(name) != now:
-            self.context.records.datasets.add_snapshot(now)
+            if self.context.records.datasets.pinned(name) is None:  # a pinned one is recorded already
+                record_snapshot(self.context, now)
             self._settled[name] = now
-
-    def _recorded(self, name: str) -> Snapshot | None:
-        latest = self.context.records.datasets.latest(name)
-        return latest.snapshot if latest else None
 
 
 class Watcher:

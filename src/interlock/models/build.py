@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
 from interlock.engine.context import RunContext
+from interlock.engine.datasets import DataChoice
 from interlock.engine.progress import Progress
 from interlock.engine.result import Run
 from interlock.engine.run import RunOptions, refuse_run, run_graph
@@ -65,7 +66,7 @@ class Build:
     leaks: LeakReport | None = field(default=None, repr=False)
 
 
-def build(
+def build(  # noqa: PLR0913 (all but the first two are given by name)
     target: Target,
     context: RunContext,
     *,
@@ -74,6 +75,7 @@ def build(
     from_step: str | None = None,
     signal_id: int | None = None,
     tags: Mapping[str, str] | None = None,
+    data: DataChoice | None = None,
     progress: Progress | None = None,
     echo: TextIO | None = None,
     seed: int = 0,
@@ -88,6 +90,7 @@ def build(
         from_step: A step from which on everything runs anew.
         signal_id: The signal that caused the run.
         tags: Free text for the run, by name.
+        data: Which snapshots are read, where not the pinned or the current ones.
         progress: Who watches.
         echo: Where what steps print is shown.
         seed: What the random numbers of the steps begin with.
@@ -106,7 +109,7 @@ def build(
     graph = replace(target.pipeline.trace(params), name=target.model)
     check_deployable(graph)
     leaks = find_leaks(graph)
-    options = RunOptions(target.ref, cache, from_step, signal_id, tags, leaks, echo, seed)
+    options = RunOptions(target.ref, cache, from_step, signal_id, tags, leaks, echo, seed, data)
     if leaks.unwaived:
         record = refuse_run(graph, context, options, "the pipeline leaks")
         raise LeakageRefused(leaks, record.id)

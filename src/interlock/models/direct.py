@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock.engine.context import open_context
+from interlock.engine.datasets import DataChoice
 from interlock.engine.result import Run
 from interlock.graph.pipeline import Pipeline
 from interlock.models.build import NoVersion, build
@@ -18,7 +19,9 @@ from interlock.stack.home import find_project
 from interlock.stack.targets import target_of
 
 
-def run_pipeline(pipeline: Pipeline, params: Mapping[str, Any], *, cache: bool) -> Run:
+def run_pipeline(
+    pipeline: Pipeline, params: Mapping[str, Any], *, cache: bool, data: Mapping[str, int]
+) -> Run:
     """Run a pipeline in the project of the current folder and return the run.
 
     Raises:
@@ -32,7 +35,14 @@ def run_pipeline(pipeline: Pipeline, params: Mapping[str, Any], *, cache: bool) 
     target = target_of(project, pipeline)
     with open_context(project) as context:
         try:
-            made = build(target, context, params=target.params(params), cache=cache, echo=sys.stdout)
+            made = build(
+                target,
+                context,
+                params=target.params(params),
+                cache=cache,
+                echo=sys.stdout,
+                data=DataChoice(data),
+            )
         except NoVersion as error:
             if not isinstance(error.__cause__, TypedIn):
                 raise

@@ -16,7 +16,8 @@ from interlock.models.codec import Fault, InvalidRequest, decode_rows, encode_an
 from interlock.models.registry import resolve
 from interlock.stack.config import DataConfig
 from interlock.store.publish import write_output
-from interlock.store.sources import read_snapshot, take_snapshot
+from interlock.store.sources.reading import Reader
+from interlock.store.sources.snapshots import take_snapshot
 
 CHUNK = 50_000
 """Rows that are scored at a time."""
@@ -48,7 +49,7 @@ def score_file(context: RunContext, name: str, source: Path, target: Path) -> Sc
     version = resolve(context.records, name)
     pd = require("pandas", extra="tables")
     snapshot = take_snapshot(source.name, DataConfig(uri=str(source.resolve()), format=None), Path("/"))
-    table = read_snapshot(snapshot, Path("/"), pd.DataFrame)
+    table = Reader(Path("/")).read(snapshot, pd.DataFrame)
     bundle = load_bundle(
         context.store, version.bundle, workdir=context.project.home.tmp, version=version.number
     )

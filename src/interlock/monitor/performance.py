@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from interlock.engine.context import RunContext
-from interlock.engine.datasets import current_snapshot
+from interlock.engine.datasets import current_snapshot, reader_of
 from interlock.errors import InterlockError, did_you_mean
 from interlock.identity.artifact import Snapshot
 from interlock.models.bundle import LoadedBundle, load_bundle
@@ -22,7 +22,7 @@ from interlock.models.predictions import GIVEN, answer_of, read_predictions
 from interlock.monitor.watch import recent_champions
 from interlock.records.model import ModelVersion, Window
 from interlock.stack.config import ModelConfig
-from interlock.store.sources import NoData, read_snapshot
+from interlock.store.sources.faults import NoData
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +72,7 @@ class _Parts:
         self.dataset = snapshot.dataset
         self.digests = {part.path: part.digest for part in snapshot.parts}
         self._snapshot = snapshot
-        self._root = context.project.root
+        self._reader = reader_of(context, snapshot.dataset)
         self._tables: dict[str, pa.Table] = {}
 
     def read(self, paths: Sequence[str]) -> pa.Table:
@@ -82,7 +82,7 @@ class _Parts:
         for part in self._snapshot.parts:
             if part.path in paths and part.path not in self._tables:
                 alone = Snapshot.of(self.dataset, self._snapshot.uri, self._snapshot.format, [part])
-                self._tables[part.path] = read_snapshot(alone, self._root, pa.Table)
+                self._tables[part.path] = self._reader.read(alone, pa.Table)
         return pa.concat_tables([self._tables[path] for path in paths], promote_options="permissive")
 
 

@@ -1,4 +1,4 @@
-"""Snapshots of datasets, numbered as they were first seen."""
+"""Snapshots of datasets, numbered as they were first seen; profiles of their parts; and pins."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from interlock.identity.artifact import Part, Snapshot
+from interlock.identity.profile import Profile, joined
 from interlock.records.database import rows_of
 from interlock.records.ledger import Body, Fact, Ledger, later_than, next_number, row_of, upsert
 from interlock.records.model import SnapshotRecord
-from interlock.records.schema import snapshots
+from interlock.records.schema import pins, profiles, snapshots
 
 _SAVE = upsert(snapshots)
+_SAVE_PROFILE = upsert(profiles)
+_SAVE_PIN = upsert(pins)
+_AT_ONCE = 500
 
 
 class Datasets:
@@ -34,6 +38,7 @@ class Datasets:
             known = [_record(row) for row in rows_of(connection, sa.select(snapshots).where(same))]
             if known and known[0].snapshot == snapshot:
                 return known[0].number
+            self._put_profiles(connection, snapshot.parts)
             ours = snapshots.c.dataset == snapshot.dataset
             number = known[0].number if known else next_number(connection, snapshots.c.number, ours)
             recorded_at = later_than(known[0].recorded_at if known else 0.0)
@@ -66,6 +71,56 @@ class Datasets:
         latest = self.latest(dataset)
         return latest.snapshot.parts if latest else ()
 
+    def numbered(self, dataset: str, number: int) -> SnapshotRecord | None:
+        """Return one snapshot of a dataset."""
+        return self._first(sa.and_(snapshots.c.dataset == dataset, snapshots.c.number == number))
+
+    def profile(self, snapshot: Snapshot) -> Profile | None:
+        """Return all rows of a snapshot in numbers; None where a part of it was never understood."""
+        found = self.profiles([part.digest for part in snapshot.parts])
+        known = [found.get(part.digest) for part in snapshot.parts]
+        return None if None in known else joined(one for one in known if one is not None)
+
+    def profiles(self, digests: Sequence[str]) -> Mapping[str, Profile]:
+        """Return the profiles of contents, as far as they are known."""
+        wanted = sorted(set(digests))
+        rows = [
+            row
+            for start in range(0, len(wanted), _AT_ONCE)
+            for row in self._ledger.database.rows(
+                sa.select(profiles).where(profiles.c.digest.in_(wanted[start : start + _AT_ONCE]))
+            )
+        ]
+        return {row["digest"]: Profile.from_json(row["profile"]) for row in rows}
+
+    def pin(self, dataset: str, number: int | None) -> None:
+        """Let runs read one snapshot of a dataset until further notice; None lets them read the current one."""
+
+        def work(connection: sa.Connection) -> None:
+            before = rows_of(connection, sa.select(pins).where(pins.c.dataset == dataset))
+            recorded_at = later_than(before[0]["recorded_at"] if before else 0.0)
+            body = {"dataset": dataset, "number": number, "recorded_at": recorded_at}
+            self._ledger.state(connection, PIN, body)
+
+        self._ledger.report(work)
+
+    def pinned(self, dataset: str) -> int | None:
+        """Return the number of the snapshot that a dataset is pinned to."""
+        rows = self._ledger.database.rows(sa.select(pins).where(pins.c.dataset == dataset))
+        number: int | None = rows[0]["number"] if rows else None
+        return number
+
+    def add_profiles(self, parts: Sequence[Part]) -> None:
+        """Keep the profiles that some parts have with them."""
+        self._ledger.database.write(lambda connection: self._put_profiles(connection, parts))
+
+    def _put_profiles(self, connection: sa.Connection, parts: Sequence[Part]) -> None:
+        fresh = {part.digest: part.profile for part in parts if part.profile is not None}
+        for digest, profile in fresh.items():
+            if not rows_of(connection, sa.select(profiles.c.digest).where(profiles.c.digest == digest)):
+                body = {"digest": digest, "profile": profile.to_json(), "recorded_at": later_than()}
+                self._ledger.state(connection, PROFILE, body)
+
     def _first(self, where: sa.ColumnElement[bool]) -> SnapshotRecord | None:
         found = self._all(sa.select(snapshots).where(where).limit(1))
         return found[0] if found else None
@@ -84,4 +139,14 @@ def _write_snapshot(connection: sa.Connection, body: Body, digest: str) -> None:
     connection.execute(_SAVE, row_of(snapshots, body, digest))
 
 
+def _write_profile(connection: sa.Connection, body: Body, digest: str) -> None:
+    connection.execute(_SAVE_PROFILE, row_of(profiles, body, digest))
+
+
+def _write_pin(connection: sa.Connection, body: Body, digest: str) -> None:
+    connection.execute(_SAVE_PIN, row_of(pins, body, digest))
+
+
+PROFILE = Fact("profile", ("digest",), _write_profile)
+PIN = Fact("pin", ("dataset",), _write_pin)
 SNAPSHOT = Fact("snapshot", ("dataset", "number"), _write_snapshot)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from interlock.errors import InterlockError
 from interlock.records.certificates import CERTIFICATE
-from interlock.records.datasets import SNAPSHOT
+from interlock.records.datasets import PIN, PROFILE, SNAPSHOT
 from interlock.records.environments import ENVIRONMENT
 from interlock.records.ledger import BODY_VERSION, Body, Fact
 from interlock.records.patches import PATCH
@@ -23,7 +23,20 @@ from interlock.records.schema import metadata
 from interlock.records.signals import DECISION, SIGNAL
 from interlock.records.windows import WINDOW
 
-_FACTS = (ENVIRONMENT, PATCH, SNAPSHOT, SIGNAL, WHOLE_RUN, CERTIFICATE, VERSION, MOVE, DECISION, WINDOW)
+_FACTS = (
+    ENVIRONMENT,
+    PATCH,
+    PROFILE,
+    SNAPSHOT,
+    PIN,
+    SIGNAL,
+    WHOLE_RUN,
+    CERTIFICATE,
+    VERSION,
+    MOVE,
+    DECISION,
+    WINDOW,
+)
 """In the order in which rows refer to each other."""
 
 KINDS = tuple(fact.kind for fact in _FACTS)

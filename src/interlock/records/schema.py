@@ -241,6 +241,24 @@ snapshots = sa.Table(
     sa.Index("snapshots_by_digest", "digest"),
 )
 
+profiles = sa.Table(  # the rows of parts in numbers, by the digest of their content
+    "profiles",
+    metadata,
+    _text("digest", primary_key=True),
+    _json("profile"),
+    _real("recorded_at"),
+    _text("manifest"),
+)
+
+pins = sa.Table(  # the snapshot that runs read until it is unpinned; no number: unpinned
+    "pins",
+    metadata,
+    _text("dataset", primary_key=True),
+    _maybe_int("number"),
+    _real("recorded_at"),
+    _text("manifest"),
+)
+
 model_versions = sa.Table(
     "model_versions",
     metadata,

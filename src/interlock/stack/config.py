@@ -10,9 +10,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from interlock.errors import did_you_mean
 from interlock.stack.layout import Home
@@ -69,14 +77,57 @@ class Table(BaseModel):
     """Keys that later versions will have, with what to say of each today."""
 
 
+class DataOptions(Table):
+    """`options` of a dataset: how its bucket is reached. Credentials come from the environment only."""
+
+    endpoint: str | None = Field(
+        default=None, description="The address of the service, where it is not Amazon's own."
+    )
+    region: str | None = Field(default=None, description="The region of the bucket.")
+    anonymous: bool = Field(default=False, description="Whether requests are not signed: public buckets.")
+
+
+_DATABASE = re.compile(r"(?!s3:|file:)[a-z][a-z0-9+_]*://|duckdb:")
+
+
 class DataConfig(Table):
     """`[data.NAME]`: where a dataset is."""
 
     not_yet = {"contract": "contracts of datasets are not available in this version"}
-    uri: str = Field(min_length=1, description="A file, a folder or a pattern, relative to the project.")
+    uri: str = Field(
+        min_length=1,
+        description="A file, a folder or a pattern, relative to the project; s3://bucket/…; or a database.",
+    )
     format: Literal["csv", "parquet", "arrow", "json"] | None = Field(
         default=None, description="How the files are read, where their names do not say it."
     )
+    query: str | None = Field(default=None, min_length=1, description="What a database is asked.")
+    part_by: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The column whose values divide the rows of a query into parts.",
+    )
+    check: Literal["stat", "content"] = Field(
+        default="stat", description="Whether a part that looks unchanged is taken to be, or read."
+    )
+    keep: Literal["reference", "copy"] = Field(
+        default="reference", description="Whether the contents of snapshots are copied into the store."
+    )
+    options: DataOptions = Field(default_factory=DataOptions, description="How a bucket is reached.")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        asks = bool(_DATABASE.match(self.uri))
+        if asks and self.query is None:
+            scheme = self.uri.partition(":")[0]
+            raise ValueError(f'no files are read from {scheme}:, and a database needs a query = "SELECT …"')
+        if self.query is not None and not asks and not self.uri.startswith("${"):
+            raise ValueError("a query needs the uri of a database, such as sqlite:///file.db or duckdb:")
+        if self.part_by is not None and self.query is None:
+            raise ValueError("part_by divides the rows of a query, and there is none")
+        if self.format is not None and self.query is not None:
+            raise ValueError("format is for files, and this is a query")
+        return self
 
 
 class RetrainConfig(Table):

@@ -20,6 +20,7 @@ from interlock.store.formats.plain import JsonFormat, encode, to_text
 from interlock.store.formats.raw import PickleFormat
 from interlock.store.formats.registry import Formats
 from interlock.store.formats.scalars import NotPlain
+from interlock.store.sources.lazy import is_handle
 
 INLINE_LIMIT = 4096
 """The longest JSON text that stays in the artifact itself instead of a blob."""
@@ -62,6 +63,12 @@ class ArtifactStore:
             Undigestible: It has no content that could be identified, such as an open file.
             WriteFailed: The disk refuses.
         """
+        if is_handle(value):
+            raise Unstorable(
+                f"A value of type {type_name(value)!r} is a handle: what it reads may be another thing tomorrow.",
+                hint="Return the rows, as with collect().",
+                pickle_helps=False,
+            )
         if type(value) in _PLAIN:
             artifact = _inline(value)
             if artifact is not None:

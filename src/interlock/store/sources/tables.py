@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 
 from interlock.errors import InterlockError
 from interlock.identity.artifact import SourceFormat
-from interlock.store.source_files import UnreadableData, open_part, separator
-from interlock.store.source_libraries import LIBRARIES, NOTHING, TEXT, Joining, Library
+from interlock.store.sources.faults import UnreadableData
+from interlock.store.sources.formats import separator
+from interlock.store.sources.libraries import LIBRARIES, NOTHING, TEXT, Joining, Library
+from interlock.store.sources.unpack import open_part
 
 _T = TypeVar("_T")
 
@@ -40,7 +42,7 @@ def read_table(library: str, file_format: SourceFormat, paths: Sequence[Path]) -
 
 def _read_csv(library: Library, paths: Sequence[Path]) -> Any:
     headers = [_guard(_header, path) for path in paths]
-    _check_columns(headers, paths)
+    check_columns(headers, paths)
     tables = [_csv_part(library, path, ()) for path in paths]
     kinds = [library.kinds(table) for table in tables]
     mixed = [name for name in headers[0] if _is_mixed(kinds, name)]
@@ -82,7 +84,7 @@ def _header(path: Path) -> list[str]:
 def _read_json(library: Library, paths: Sequence[Path]) -> Any:
     parts = [_guard(_json_rows, path) for path in paths]
     names = [list(dict.fromkeys(name for row in rows for name in row)) for rows in parts]
-    _check_columns(names, paths)
+    check_columns(names, paths)
     # All parts at once, so that the types of a column are those of all of its values.
     columns = {name: [row.get(name) for rows in parts for row in rows] for name in names[0]}
     return _guard(lambda _: library.columns(columns), paths[0])
@@ -119,7 +121,7 @@ def _read_columnar(library: Library, file_format: SourceFormat, paths: Sequence[
     tables = [_guard(lambda path: reader.read(path, file_format), path) for path in paths]
     kinds = [reader.kinds(table) for table in tables]
     names = [list(kind) for kind in kinds]
-    _check_columns(names, paths)
+    check_columns(names, paths)
     for name in names[0]:
         if _is_mixed(kinds, name):
             raise _mixed(kinds, name, paths)
@@ -147,7 +149,7 @@ def _mixed(kinds: Sequence[Mapping[str, str]], name: str, paths: Sequence[Path])
     )
 
 
-def _check_columns(names: Sequence[Sequence[str]], paths: Sequence[Path]) -> None:
+def check_columns(names: Sequence[Sequence[str]], paths: Sequence[Path]) -> None:
     """See to it that all parts have the columns of the first one, in whatever order."""
     for other, path in zip(names[1:], paths[1:], strict=True):
         missing, extra = sorted(set(names[0]) - set(other)), sorted(set(other) - set(names[0]))

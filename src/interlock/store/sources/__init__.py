@@ -1,0 +1,1 @@
+"""Datasets: where they are, their snapshots, and their rows as they were in a snapshot."""
