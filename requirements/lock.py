@@ -20,6 +20,8 @@ OPTIONS = [
     *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--quiet"),
 ]
 
+TESTED = ["--constraints", "requirements/dev.txt"]
+
 
 def lock(name: str, sources: list[str], more: str = "") -> None:
     words = [UV, "pip", "compile", *OPTIONS, "-o", HERE / f"{name}.txt", *sources, "-"]
@@ -29,6 +31,6 @@ def lock(name: str, sources: list[str], more: str = "") -> None:
 if __name__ == "__main__":
     lock("uv", [], TOOL)
     lock("dev", ["pyproject.toml", "--extra", "dev"], BUILD)
-    # What is not tested is not shipped: the smaller locks pin what the large one does.
-    lock("core", ["pyproject.toml", "-c", "requirements/dev.txt"])
-    lock("demo", ["pyproject.toml", "--extra", "demo", "-c", "requirements/dev.txt"], BUILD)
+    # What users install is what was tested: the smaller locks are parts of the large one.
+    lock("core", ["pyproject.toml", *TESTED])
+    lock("demo", ["pyproject.toml", "--extra", "demo", *TESTED], BUILD)

@@ -18,6 +18,7 @@ from interlock.cli import (
     endpoint,
     env,
     init,
+    lock,
     loop,
     models,
     records,
@@ -25,6 +26,7 @@ from interlock.cli import (
     run,
     runs,
     token,
+    transfer,
     why,
 )
 from interlock.cli.console import print_error, print_json_error, steady_streams
@@ -44,7 +46,24 @@ app = typer.Typer(
     rich_markup_mode=None,  # the help is text; laying it out with rich would double the start-up time
     pretty_exceptions_enable=False,
 )
-for part in (run, runs, why, diff, reproduce, env, models, endpoint, loop, data, records, token, init, demo):
+for part in (
+    run,
+    runs,
+    why,
+    diff,
+    reproduce,
+    env,
+    models,
+    endpoint,
+    loop,
+    data,
+    transfer,
+    lock,
+    records,
+    token,
+    init,
+    demo,
+):
     part.register(app)
 
 

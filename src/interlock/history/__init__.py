@@ -1,1 +1,1 @@
-"""What happened, looked back at: why a step ran, what differs between runs, and runs made again."""
+"""What was: why a step ran, what differs between runs, runs made again, and works shared and brought back."""

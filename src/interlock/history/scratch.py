@@ -115,8 +115,6 @@ def _uv(*words: str) -> None:
 
 
 def _copy_ourselves(place: Path) -> None:
-    import interlock  # the folder of the package that runs now
-
-    (source,) = interlock.__path__
+    source = Path(__file__).parents[1]
     (target,) = (place / "lib").glob("python*/site-packages")
     shutil.copytree(source, target / _OURS, ignore=shutil.ignore_patterns("__pycache__"))

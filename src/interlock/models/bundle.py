@@ -54,6 +54,7 @@ class LoadedBundle:
     _slice: Slice = field(repr=False)
     _judged: Slice | None = field(repr=False)
     _frozen: Mapping[Ref, Any] = field(repr=False)
+    run: str = ""
 
     @property
     def model(self) -> str:
@@ -62,8 +63,8 @@ class LoadedBundle:
 
     @property
     def run_id(self) -> str:
-        """The run that it was made from."""
-        return str(self.body["run"])
+        """The run that it was made from, as it is called in this store, where that is known."""
+        return self.run or str(self.body["run"])
 
     @functools.cached_property
     def request_schema(self) -> Schema:
@@ -181,7 +182,9 @@ def _changes(lock: Environment | None) -> str:
     return f"Changed since: {', '.join(changed[:_SHOWN_CHANGES])}{more}." if changed else ""
 
 
-def load_bundle(store: BlobStore, digest: str, *, workdir: Path, version: int = 0) -> LoadedBundle:
+def load_bundle(
+    store: BlobStore, digest: str, *, workdir: Path, version: int = 0, run: str = ""
+) -> LoadedBundle:
     """Load a bundle and check that its golden rows come out again.
 
     Args:
@@ -189,6 +192,7 @@ def load_bundle(store: BlobStore, digest: str, *, workdir: Path, version: int = 
         digest: Its digest.
         workdir: A folder in which its code may be laid out.
         version: The number of the model version that it belongs to.
+        run: The id of its run here; a run that was pulled may have been called otherwise where it was made.
 
     Raises:
         BundleError: It is of a later version, or its golden rows differ.
@@ -217,6 +221,7 @@ def load_bundle(store: BlobStore, digest: str, *, workdir: Path, version: int = 
                 Ref.parse(text): artifacts.load(Artifact.from_json(one))
                 for text, one in body["frozen"].items()
             },
+            run=run,
         )
         bundle.check_golden_rows()
     except BaseException:

@@ -51,7 +51,11 @@ def score_file(context: RunContext, name: str, source: Path, target: Path) -> Sc
     snapshot = take_snapshot(source.name, DataConfig(uri=str(source.resolve()), format=None), Path("/"))
     table = Reader(Path("/")).read(snapshot, pd.DataFrame)
     bundle = load_bundle(
-        context.store, version.bundle, workdir=context.project.home.tmp, version=version.number
+        context.store,
+        version.bundle,
+        workdir=context.project.home.tmp,
+        version=version.number,
+        run=version.run_id,
     )
     try:
         chunks = [_scored(bundle, table.iloc[at : at + CHUNK]) for at in range(0, len(table), CHUNK)]

@@ -12,8 +12,8 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -219,6 +219,19 @@ def first_of(
 ) -> dict[str, Any] | None:
     """Return the first row of a query by column, inside a transaction; None when there is none."""
     return next(iter(rows_of(connection, query, values)), None)
+
+
+@contextmanager
+def savepoint(connection: sa.Connection) -> Iterator[None]:
+    """Write all of a block or, when it raises, nothing of it; the transaction goes on either way."""
+    connection.exec_driver_sql("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK TO part")
+        raise
+    finally:
+        connection.exec_driver_sql("RELEASE part")
 
 
 def _pass_by(_failpoint: str) -> None:

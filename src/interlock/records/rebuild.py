@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from interlock.errors import InterlockError
 from interlock.records.certificates import CERTIFICATE
+from interlock.records.database import savepoint
 from interlock.records.datasets import PIN, PROFILE, SNAPSHOT
 from interlock.records.environments import ENVIRONMENT
 from interlock.records.ledger import BODY_VERSION, Body, Fact
@@ -23,7 +24,7 @@ from interlock.records.schema import metadata
 from interlock.records.signals import DECISION, SIGNAL
 from interlock.records.windows import WINDOW
 
-_FACTS = (
+FACTS = (
     ENVIRONMENT,
     PATCH,
     PROFILE,
@@ -39,7 +40,7 @@ _FACTS = (
 )
 """In the order in which rows refer to each other."""
 
-KINDS = tuple(fact.kind for fact in _FACTS)
+KINDS = tuple(fact.kind for fact in FACTS)
 """The kinds of manifests to hand to `rebuild`."""
 
 Manifest = tuple[str, str, Body]
@@ -75,7 +76,7 @@ def rebuild(records: Records, manifests: Iterable[Manifest]) -> Rebuilt:
     Raises:
         RecordsNotEmpty: There are rows already.
     """
-    chosen, skipped = _choose(manifests)
+    chosen, skipped = choose(manifests)
 
     def work(connection: sa.Connection) -> Rebuilt:
         if not is_empty(connection):
@@ -101,11 +102,11 @@ def is_empty(connection: sa.Connection) -> bool:
     )
 
 
-def _choose(manifests: Iterable[Manifest]) -> tuple[list[tuple[Fact, str, Body]], list[tuple[str, str, str]]]:
+def choose(manifests: Iterable[Manifest]) -> tuple[list[tuple[Fact, str, Body]], list[tuple[str, str, str]]]:
     """Return, in order, the manifest that holds for each thing, and those that are not ours to read."""
     latest: dict[tuple[Any, ...], tuple[float, str, Body]] = {}
     skipped: list[tuple[str, str, str]] = []
-    facts = {fact.kind: (place, fact) for place, fact in enumerate(_FACTS)}
+    facts = {fact.kind: (place, fact) for place, fact in enumerate(FACTS)}
     for kind, digest, body in manifests:
         why = _unreadable(kind, body)
         if why:
@@ -118,11 +119,11 @@ def _choose(manifests: Iterable[Manifest]) -> tuple[list[tuple[Fact, str, Body]]
         if key not in latest or latest[key][:2] < state[:2]:
             latest[key] = state
     ordered = sorted(latest.items(), key=lambda item: item[0])
-    return [(_FACTS[key[0]], digest, body) for key, (_, digest, body) in ordered], skipped
+    return [(FACTS[key[0]], digest, body) for key, (_, digest, body) in ordered], skipped
 
 
 def _unreadable(kind: str, body: Body) -> str:
-    fact = next((fact for fact in _FACTS if fact.kind == kind), None)
+    fact = next((fact for fact in FACTS if fact.kind == kind), None)
     if fact is None:
         return "it is of another kind"
     if body.get("body_version", 0) > BODY_VERSION:
@@ -133,12 +134,9 @@ def _unreadable(kind: str, body: Body) -> str:
 
 def _write(connection: sa.Connection, fact: Fact, digest: str, body: Body) -> str:
     """Write the rows of one manifest, or none of them and return why not."""
-    connection.exec_driver_sql("SAVEPOINT manifest")
     try:
-        fact.write_rows(connection, body, digest)
+        with savepoint(connection):
+            fact.write_rows(connection, body, digest)
     except (LookupError, TypeError, ValueError, AttributeError, InterlockError, SQLAlchemyError) as error:
-        connection.exec_driver_sql("ROLLBACK TO manifest")
         return f"{type(error).__name__}: {error}"
-    finally:
-        connection.exec_driver_sql("RELEASE manifest")
     return ""

@@ -38,6 +38,7 @@ class Records:
     def __init__(self, database: Database, manifests: ManifestSink, *, created: bool) -> None:
         ledger = Ledger(database, manifests)
         self.database = database
+        self.ledger = ledger
         self.created = created
         self.runs = Runs(ledger)
         self.steps = Steps(database)

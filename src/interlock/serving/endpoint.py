@@ -122,7 +122,7 @@ def serve(
     pointers = Pointers(home.records, store, wanted)
 
     def load(pointer: Pointer) -> Servable:
-        return load_bundle(store, pointer.bundle, workdir=home.tmp, version=pointer.version)
+        return load_bundle(store, pointer.bundle, workdir=home.tmp, version=pointer.version, run=pointer.run)
 
     first = load(pointers.resolve())
     sock = sock or listen(settings.host, settings.port)

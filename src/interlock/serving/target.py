@@ -94,7 +94,7 @@ class Pointers:
         except Exception:
             self.close()
             raise
-        return Pointer(found.number, found.bundle)
+        return Pointer(found.number, found.bundle, found.run_id)
 
     def records(self) -> Records:
         """Return the records, opened again if their file is another one than before."""

@@ -16,10 +16,11 @@ _log = logging.getLogger("interlock.serving")
 
 @dataclass(frozen=True)
 class Pointer:
-    """What a target names at the moment: a version and the bundle that holds it."""
+    """What a target names at the moment: a version, the bundle that holds it, and the run that made it."""
 
     version: int
     bundle: str
+    run: str = ""
 
 
 Resolve = Callable[[], Pointer]
