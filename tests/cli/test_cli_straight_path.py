@@ -58,6 +58,22 @@ def test_runs_steps_and_versions_are_shown(trained: Path) -> None:
     assert [verdict["passed"] for verdict in version["verdicts"]] == [True] * 4
 
 
+def test_the_same_run_again_makes_nothing_new(trained: Path) -> None:
+    report = interlock_json(trained, "run", "delays")
+    assert (report["model"], report["hint"]) == (1, "Nothing new: the same as delays@1")
+    assert interlock_json(trained, "show", report["run"])["model_version"] == 1
+
+
+def test_a_name_alone_is_a_models_champion_or_its_newest_version(trained: Path) -> None:
+    assert interlock_json(trained, "show", "delays")["model"] == "delays"
+    for words in (("show", "delay"), ("runs", "delay")):
+        done = interlock(trained, *words)
+        assert done.returncode == 1
+        assert "There is no model or pipeline 'delay'." in done.stderr
+        assert "Did you mean 'delays'?" in done.stderr
+    assert interlock_json(trained, "runs", "pipeline:delays") == interlock_json(trained, "runs", "delays")
+
+
 def test_promote_and_roll_back(trained: Path) -> None:
     assert interlock_json(trained, "promote", "delays@1", "-m", "the first")["version"] == 1
     second = interlock_json(trained, "run", "delays", "-p", "strength=0.3")["model"]
@@ -68,6 +84,18 @@ def test_promote_and_roll_back(trained: Path) -> None:
         assert interlock_json(trained, "rollback", "delays")["version"] == 1
     else:
         assert "did not pass its gates" in moved.stderr
+
+
+def test_anyway_needs_a_reason_and_overrules_the_champion_only(trained: Path) -> None:
+    interlock(trained, "promote", "delays@1")
+    worse = interlock_json(trained, "run", "delays", "-p", "strength=0.000001")["model"]
+    refused = interlock(trained, "promote", f"delays@{worse}")
+    assert refused.returncode == 1
+    assert f"interlock promote delays@{worse} --anyway --reason TEXT" in refused.stderr
+    assert interlock(trained, "promote", f"delays@{worse}", "--anyway").returncode == 2
+    moved = interlock_json(trained, "promote", f"delays@{worse}", "--anyway", "--reason", "a drill")
+    assert moved["reason"].startswith("a drill (in spite of auc > champion.auc: auc 0.")
+    assert interlock_json(trained, "rollback", "delays")["version"] == 1
 
 
 def test_predict_scores_a_file_with_the_slice(trained: Path) -> None:
@@ -106,6 +134,9 @@ def test_a_refused_version_is_registered_and_cannot_be_promoted(tmp_path: Path) 
     (folder / "interlock.toml").write_text(toml)
     report = interlock_json(folder, "run", "delays")
     assert report["model"] == 1
+    failing = interlock(folder, "run", "delays", "--fail-if-refused", "--json")
+    assert (failing.returncode, json.loads(failing.stdout)["model"]) == (1, 1)
+    assert "delays@1 did not pass its gates" in failing.stderr
     done = interlock(folder, "promote", "delays@1")
     assert done.returncode == 1
     assert "auc >= 0.99: auc 0.6" in done.stderr
@@ -142,6 +173,8 @@ def test_check_reports_a_leak_and_run_refuses_it(tmp_path: Path) -> None:
     refused = interlock(folder, "run", "steps:leaky", "--json")
     assert refused.returncode == 1
     assert json.loads(refused.stdout)["status"] == "refused"
+    hint = json.loads(refused.stdout)["hint"].split()
+    assert "leak: data:rows.csv → mean" in interlock(folder, *hint[1:]).stdout
     assert interlock_json(folder, "runs")[0]["status"] == "refused"
 
 

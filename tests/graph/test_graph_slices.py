@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.graph.model import Const, Graph, Node, Ref
+from interlock.graph.model import Const, Deployable, Graph, Node, Ref
 from interlock.graph.pipeline import Pipeline
-from interlock.graph.slices import MapLengthError, Slice, SliceError, call_node, run_slice, slice_graph
+from interlock.graph.slices import (
+    MapLengthError,
+    Slice,
+    SliceError,
+    call_node,
+    check_deployable,
+    judging_metrics,
+    run_slice,
+    slice_graph,
+)
 from interlock.graph.step import split, step
 
 
@@ -139,6 +149,30 @@ def test_given_and_answer_must_differ() -> None:
     graph, _ = traced()
     with pytest.raises(SliceError, match="both given and answer"):
         slice_graph(graph, Ref("add"), [Ref("add")])
+
+
+@pytest.mark.parametrize(
+    ("metrics", "problem"),
+    [
+        (
+            ("combine",),
+            "No metric is computed from the answer 'combine#2': 'combine' would not judge what is served",
+        ),
+        (("add", "combine#2"), "'combine#2' is both given and answer"),
+    ],
+)
+def test_a_metric_has_to_judge_the_answer(metrics: tuple[str, ...], problem: str) -> None:
+    graph, _ = traced()
+    named = Deployable(Ref("pair", "0"), Ref("combine#2"), tuple(map(Ref, metrics)))
+    with pytest.raises(SliceError, match=problem):
+        check_deployable(replace(graph, deployable=named))
+
+
+def test_a_metric_that_does_not_depend_on_the_answer_may_stand_beside_one_that_does() -> None:
+    graph, _ = traced()
+    named = Deployable(Ref("pair", "0"), Ref("combine#2"), (Ref("combine"), Ref("add")))
+    check_deployable(replace(graph, deployable=named))
+    assert judging_metrics(graph, named) == (Ref("add"),)
 
 
 def test_lists_of_different_lengths_cannot_be_mapped() -> None:

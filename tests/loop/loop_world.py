@@ -21,18 +21,26 @@ from interlock.records.records import Records
 
 
 class RecordsRunner:
-    """Records, for each signal, a run and a version of the next outcome: passed, refused, failed or silent."""
+    """Records, for each signal, a run and a version of the next outcome: passed, refused, failed or the same as version 1."""
 
     def __init__(self, context: RunContext, outcomes: Sequence[str] = ()) -> None:
         self.outcomes = list(outcomes)
         self.started: list[int] = []
         self.stopped = 0
+        self.recorded: RunReport | None = None  # what the run under way has recorded already
+        self.judged: list[int] = []
+        self.judgements: list[str] = []
+        self.gate = "error <= 5"
         self.held = False  # a held run is under way until it is let go
         self._context = context
 
     def start(self, model: str, signal_id: int) -> RecordsRun:
         self.started.append(signal_id)
         return RecordsRun(self, model, signal_id, self.outcomes.pop(0) if self.outcomes else "passed")
+
+    def judge(self, model: str, version: int) -> JudgesRun:
+        self.judged.append(version)
+        return JudgesRun(self, version, self.judgements.pop(0) if self.judgements else "passed")
 
     def record(self, model: str, signal_id: int, outcome: str) -> RunReport:
         records = self._context.records
@@ -41,12 +49,27 @@ class RecordsRunner:
             records.runs.finish(run.id, "failed", error="boom", snapshots=self._snapshots())
             return RunReport(run.id, None, "step 'learn' failed: boom")
         records.runs.finish(run.id, "succeeded", metrics={"error": 1.0}, snapshots=self._snapshots())
-        said = [VerdictRecord("error <= 5", outcome == "passed", {"error": 1.0}, f"it is {outcome}")]
+        if outcome == "same":
+            records.runs.set_model_version(run.id, 1)
+            return RunReport(run.id, 1)
+        said = [VerdictRecord(self.gate, outcome == "passed", self._numbers(), f"it is {outcome}")]
         bundle = f"blake3:{uuid.uuid4().hex * 2}"
         made = records.models.add_version(
             model, run.id, bundle, {"error": 1.0}, outcome, signal_id=signal_id, verdicts=said
         )
         return RunReport(run.id, made.number)
+
+    def say(self, version: int, outcome: str) -> RunReport:
+        """Record what judging a version against the champion of now came to; "broken" records nothing."""
+        if outcome == "broken":
+            return RunReport(None, None, "its bundle is damaged")
+        said = [VerdictRecord(self.gate, outcome == "passed", self._numbers(), f"it is {outcome}, now")]
+        self._context.records.models.set_status(MODEL, version, outcome, said)
+        return RunReport(None, None)
+
+    def _numbers(self) -> dict[str, float]:
+        champion = self._context.records.models.alias(MODEL, CHAMPION)
+        return {"error": 1.0} | ({"champion": champion.number} if champion else {})
 
     def _snapshots(self) -> dict[str, str]:
         return {"rows": current_snapshot(self._context, "rows").digest}
@@ -60,7 +83,22 @@ class RecordsRun:
     outcome: str
 
     def poll(self) -> RunReport | None:
-        return None if self.runner.held else self.runner.record(self.model, self.signal_id, self.outcome)
+        if self.runner.held:
+            return None
+        return self.runner.recorded or self.runner.record(self.model, self.signal_id, self.outcome)
+
+    def stop(self) -> None:
+        self.runner.stopped += 1
+
+
+@dataclass
+class JudgesRun:
+    runner: RecordsRunner
+    version: int
+    outcome: str
+
+    def poll(self) -> RunReport | None:
+        return self.runner.say(self.version, self.outcome)
 
     def stop(self) -> None:
         self.runner.stopped += 1

@@ -45,6 +45,30 @@ def test_a_refused_version_is_not_promoted_and_the_reason_kept(world: World):
     assert world.states()[-1] == ("data", "acted")
 
 
+def test_a_run_that_comes_to_the_champion_again_makes_and_promotes_nothing(world: World):
+    world.runner.outcomes = ["passed", "same"]
+    world.turn()
+    world.offset = 7200
+    world.new_data()
+    world.turn()
+    assert world.decisions()[-2:] == [
+        ("retrained", "nothing new by run tiny/2, the same as tiny@1, because: new data (rows: 1 new part)"),
+        ("not promoted", "tiny@1 is the same as before, and has been promoted already"),
+    ]
+    [signal, _] = world.records.signals.list(MODEL)
+    assert (signal.state, signal.run_id, signal.version) == ("acted", "tiny/2", 1)
+    assert len(world.records.models.moves(MODEL)) == 1
+
+
+def test_a_run_that_comes_to_a_version_made_by_hand_promotes_it(world: World):
+    world.offset = 7200
+    world.runner.record(MODEL, 99, "passed")
+    world.runner.outcomes = ["same"]
+    world.turn()
+    assert world.champion() == 1
+    assert [kind for kind, _ in world.decisions()] == ["retrained", "promoted"]
+
+
 def test_new_data_waits_for_the_cooldown_then_runs(world: World):
     world.turn()
     world.new_data()
@@ -244,6 +268,45 @@ def test_a_successor_goes_on_where_the_dead_one_stood(world: World, after: str):
     assert len(world.records.models.moves(MODEL)) == 1
     assert len(world.records.runs.list(MODEL)) == 1
     assert world.states() == [("first", "acted")]
+
+
+def overtaken(world: World) -> None:
+    """Let a person make another champion while a run of the loop is under way, and then let the run end."""
+    world.runner.gate = "error < champion.error"
+    world.turn()
+    world.runner.held = True
+    world.offset = 7200
+    world.new_data()
+    world.turn(1)
+    report = world.runner.record(MODEL, 0, "passed")  # by somebody else, for no signal of the loop's
+    by_loop = world.runner.record(MODEL, 2, "passed")
+    world.runner.recorded = by_loop
+    world.records.models.move_alias(MODEL, "champion", report.version, "better", "somebody")
+    world.runner.held = False
+
+
+def test_a_champion_that_came_during_the_run_is_compared_with(world: World):
+    world.runner.judgements = ["refused"]
+    overtaken(world)
+    world.turn()
+    assert (world.runner.judged, world.champion()) == ([3], 2)
+    refusal = "tiny@3, because error < champion.error: it is refused, now"
+    assert world.decisions()[-1] == ("not promoted", refusal)
+    assert world.states()[-1] == ("data", "acted")
+
+
+def test_what_beats_the_champion_that_came_during_the_run_is_promoted(world: World):
+    overtaken(world)
+    world.turn()
+    assert (world.runner.judged, world.champion()) == ([3], 3)
+
+
+def test_a_version_that_cannot_be_judged_again_is_not_promoted(world: World):
+    world.runner.judgements = ["broken"]
+    overtaken(world)
+    world.turn()
+    assert (world.runner.judged, world.champion()) == ([3], 2)
+    assert world.decisions()[-1][1].endswith("against the champion of now: its bundle is damaged")
 
 
 def test_a_promotion_that_a_person_has_undone_is_not_repeated(world: World):

@@ -18,6 +18,7 @@ from interlock.engine.context import RunContext, open_context
 from interlock.loop.supervisor import Event, Supervisor, UnknownModelToKeep
 from interlock.loop.triggers import TriggerSyntaxError
 from interlock.models.registry import CHAMPION
+from interlock.stack.config_file import ConfigError
 from interlock.stack.home import find_project
 
 PATIENCE = 40.0
@@ -64,6 +65,21 @@ def test_once_trains_the_first_champion_and_then_rests(tmp_path: Path):
     make_project(tmp_path)
     assert [one.kind for one in once(tmp_path)] == ["signal", "run", "retrained", "promoted"]
     assert once(tmp_path) == []
+
+
+def test_once_judges_a_version_again_that_another_champion_has_overtaken(tmp_path: Path):
+    gates = ("error < champion.error - 100",)
+    with open_context(make_project(tmp_path, on=(), gates=gates)) as context:
+        signal = context.records.signals.add(
+            MODEL, "first", {"reason": "there is no champion yet"}, "first:1"
+        )
+        train(context, champion=False, signal_id=signal.id)
+        write_rows(tmp_path, 2, rows(seed=2))
+        train(context)
+        told = [(one.kind, one.text) for one in once(tmp_path)]
+        assert [kind for kind, _ in told] == ["retrained", "not promoted"]
+        assert "(version 2, same holdout)" in told[1][1]
+        assert champion(context) == 2
 
 
 def test_once_sees_drift_and_says_why_it_does_not_retrain(tmp_path: Path):
@@ -162,3 +178,9 @@ def test_a_model_that_is_not_configured_is_refused_by_name(tmp_path: Path):
 def test_a_trigger_that_cannot_be_read_is_refused_at_the_start(tmp_path: Path):
     with pytest.raises(TriggerSyntaxError, match=r"'error < champion\.error'"):
         Supervisor(make_project(tmp_path, on=("error < champion.error",)))
+
+
+def test_all_triggers_that_cannot_be_read_are_said_at_once(tmp_path: Path):
+    with pytest.raises(ConfigError) as caught:
+        Supervisor(make_project(tmp_path, on=("data", "error <", "cron: 61 * * * *")))
+    assert [fault.split("'")[1] for fault in caught.value.faults] == ["error <", "cron: 61 * * * *"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from collections.abc import Iterator
@@ -10,19 +11,31 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from models_project import PIPELINE, opened, train, write_shop
+from models_project import FEATURES, PIPELINE, opened, train, write_shop
 
 from interlock.engine.context import RunContext
 from interlock.engine.metrics import MetricsError
 from interlock.models.build import LeakageRefused, NoVersion, build
+from interlock.models.bundle import load_bundle
 from interlock.models.gates import GateSyntaxError
-from interlock.models.registry import promote
+from interlock.models.registry import promote, rollback
 from interlock.stack.targets import load_pipeline
 
 SCORE = "    return model.predict_proba(matrix(x))[:, 1]"
 EMPTY_TEST = PIPELINE.replace("rows.iloc[1::2]", "rows.iloc[1:1]").replace(
     SCORE, "    return np.zeros(0) if x.empty else model.predict_proba(matrix(x))[:, 1]"
 )
+
+
+CROSS = PIPELINE.replace("@pipeline", """
+@step
+def cross(rows: pd.DataFrame) -> dict[str, float]:
+    return {"cv": 0.75}
+
+
+@pipeline""").replace("metrics=evaluate(target(test), scores)", "metrics=[evaluate(target(test), scores)]").replace(
+    "    scores = score", "    crossed = cross(train)\n    scores = score"
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -62,7 +75,7 @@ def test_a_build_records_its_signal_and_its_tags(context: RunContext) -> None:
 def test_a_version_that_fails_a_gate_is_refused_and_no_challenger(context: RunContext) -> None:
     train(context)
     write_shop(context.project.root, gates=["accuracy >= 2", "rows == 30", "unknown > 0"])
-    made = train(context)
+    made = train(context, strength=2.0)
     assert made.version is not None
     assert made.version.status == "refused"
     assert [verdict.passed for verdict in made.verdicts] == [False, True, False]
@@ -75,7 +88,7 @@ def test_the_champion_is_judged_beside_the_challenger(context: RunContext) -> No
     first = train(context)
     assert first.comparison is None
     promote(context.records, "delays", reason="the first", actor="me")
-    second = train(context)
+    second = train(context, strength=2.0)
     assert second.comparison is not None
     assert second.comparison.metrics == {"accuracy": 1.0, "rows": 30.0}
     assert second.version is not None
@@ -129,10 +142,104 @@ def test_a_nan_is_recorded_as_it_is_and_passes_no_gate(context: RunContext) -> N
     text = PIPELINE.replace('"accuracy": float(', '"accuracy": float("nan") * float(')
     write_shop(context.project.root, gates=["accuracy >= 0", "accuracy <= 1"], pipeline=text)
     made = train(context)
-    assert [verdict.passed for verdict in made.verdicts] == [False, False]
+    assert [verdict.passed for verdict in made.verdicts] == [False, False, False]
     assert math.isnan(context.records.runs.get("delays/1").metrics["accuracy"])
     assert made.version is not None
     assert math.isnan(made.version.metrics["accuracy"])
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_a_metric_that_is_no_finite_number_fails_whatever_the_gates(context: RunContext, number: str) -> None:
+    text = PIPELINE.replace('"accuracy": float(', f'"accuracy": float("{number}") + float(')
+    write_shop(context.project.root, pipeline=text)
+    made = train(context)
+    assert made.version is not None
+    assert made.version.status == "refused"
+    assert [(v.gate, v.passed) for v in made.verdicts] == [
+        ("metrics are finite", False), ("no leakage", True), ("parity", True)
+    ]  # fmt: skip
+    assert made.verdicts[0].reason == f"accuracy is {number}."
+    assert context.records.models.aliases("delays") == {}
+
+
+def test_a_run_that_comes_to_the_same_bundle_makes_no_new_version(context: RunContext) -> None:
+    write_shop(context.project.root, gates=["accuracy > champion.accuracy"])
+    train(context)
+    promote(context.records, "delays", reason="the first", actor="me")
+    again = train(context)
+    assert (again.new, again.run.id, again.run.model) == (False, "delays/2", 1)
+    assert [(verdict.passed, verdict.reason[:15]) for verdict in again.verdicts] == [
+        (True, "No champion yet")
+    ]
+    assert len(context.records.models.list("delays")) == 1
+    assert [run.model_version for run in context.records.runs.list("delays")] == [1, 1]
+
+
+def test_the_same_bundle_is_judged_again_by_other_gates(context: RunContext) -> None:
+    write_shop(context.project.root, gates=["rows == 31"])
+    assert train(context).new
+    write_shop(context.project.root, gates=["rows == 30"])
+    again = train(context)
+    assert again.version is not None
+    assert (again.new, again.version.number, again.version.status) == (False, 1, "passed")
+    assert [verdict.gate for verdict in context.records.models.verdicts("delays", 1)] == ["rows == 30"]
+    assert context.records.models.aliases("delays") == {"challenger": 1}
+
+
+def test_a_version_that_was_rolled_back_does_not_become_challenger_by_a_run(context: RunContext) -> None:
+    train(context)
+    promote(context.records, "delays", reason="the first", actor="me")
+    train(context, strength=2.0)
+    promote(context.records, "delays", reason="the second", actor="me")
+    rollback(context.records, "delays", reason="worse", actor="me")
+    assert not train(context, strength=2.0).new
+    assert context.records.models.aliases("delays") == {"champion": 1}
+
+
+def test_metrics_that_no_answer_is_needed_for_are_metrics_of_the_run(context: RunContext) -> None:
+    gates = ["cv >= 0.5", "accuracy >= champion.accuracy", "cv >= champion.cv"]
+    text = CROSS.replace("metrics=[", "metrics=[crossed, ")
+    write_shop(context.project.root, gates=gates, pipeline=text)
+    first = train(context)
+    assert first.version is not None
+    assert first.version.metrics == {"accuracy": 1.0, "rows": 30.0, "cv": 0.75}
+    promote(context.records, "delays", reason="the first", actor="me")
+    second = train(context, strength=2.0)
+    assert second.comparison is not None
+    assert second.comparison.metrics == {"accuracy": 1.0, "rows": 30.0}
+    assert [verdict.passed for verdict in second.verdicts] == [True, True, False]
+    assert "champion.cv is not known: cv is not computed from the answer" in second.verdicts[2].reason
+
+
+def test_a_step_that_reads_a_file_of_the_project_fails_parity(context: RunContext) -> None:
+    (context.project.root / "scale.txt").write_text("10")
+    reading = FEATURES.replace("SCALE = 10.0", "").replace(
+        "    return rows",
+        "    SCALE = float(__import__('pathlib').Path('scale.txt').read_text())\n    return rows",
+    )
+    with contextlib.chdir(context.project.root):
+        for gates in (["parity"], ["rows == 30"]):
+            write_shop(context.project.root, features=reading, gates=gates)
+            made = train(context)
+            assert made.version is not None
+            assert made.version.status == "refused"
+            said = {verdict.gate: verdict.reason for verdict in made.verdicts if not verdict.passed}
+            assert (
+                "No such file or directory: 'scale.txt'. Make the file part of the graph, as data(...)"
+                in said["parity"]
+            )
+
+
+def test_a_module_that_reads_a_file_when_imported_fails_parity(context: RunContext) -> None:
+    (context.project.root / "scale.txt").write_text("10")
+    features = FEATURES.replace(
+        "SCALE = 10.0", "SCALE = float(__import__('pathlib').Path('scale.txt').read_text())"
+    )
+    write_shop(context.project.root, features=features)
+    with contextlib.chdir(context.project.root):
+        made = train(context)
+    assert made.parity is not None
+    assert "No such file or directory: 'scale.txt'" in made.parity.reason
 
 
 def test_metrics_that_are_no_numbers_name_the_step(context: RunContext) -> None:
@@ -223,3 +330,21 @@ def test_a_run_that_cannot_be_carried_elsewhere_stands_without_a_version(
     assert len(caught.value.run["score"].value) in (1, 30)
     assert context.records.runs.get("delays/1").status == "succeeded"
     assert context.records.models.names() == []
+
+
+def test_a_file_that_is_part_of_the_graph_goes_with_the_bundle(context: RunContext) -> None:
+    (context.project.root / "scale.csv").write_text("scale\n10\n")
+    text = PIPELINE.replace("model: LogisticRegression, x", "model: LogisticRegression, file: Path, x")
+    text = text.replace(
+        "    return model.predict_proba", "    pd.read_csv(file)\n    return model.predict_proba"
+    )
+    text = text.replace("score(model, given)", 'score(model, data("scale.csv"), given)')
+    write_shop(
+        context.project.root,
+        pipeline=text.replace("import numpy", "from pathlib import Path\n\nimport numpy"),
+    )
+    made = train(context)
+    (context.project.root / "scale.csv").unlink()
+    assert made.version is not None
+    assert made.version.status == "passed"
+    load_bundle(context.store, made.version.bundle, workdir=context.project.home.tmp).close()

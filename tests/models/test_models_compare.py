@@ -55,13 +55,68 @@ def test_the_champion_is_judged_on_the_challengers_holdout_with_its_own_code(tmp
         assert list(made.answer) == list(old.predict(new.reference_given()))
 
 
+MORE = PIPELINE.replace(
+    'drop(columns=["late"])', 'drop(columns=["late"]).assign(night=1.0)[["night", "distance", "hour"]]'
+)
+STRICT = FEATURES.replace(
+    "def matrix(rows):", "def matrix(rows):\n    assert list(rows) == ['hour', 'distance'], list(rows)"
+)
+POLARS = (
+    MORE.replace(".assign(night=1.0)", "")
+    .replace('[["night", "distance", "hour"]]', "")
+    .replace(
+        'rows: pd.DataFrame) -> pd.DataFrame:\n    return rows.drop(columns=["late"])',
+        "rows: pd.DataFrame) -> pa.Table:\n    return pa.table(dict(rows.drop(columns=['late'])))",
+    )
+    .replace("x: pd.DataFrame", "x: pa.Table")
+    .replace("import pandas as pd", "import pandas as pd\nimport pyarrow as pa")
+)
+MORE_ARROW = POLARS.replace(
+    "dict(rows.drop(columns=['late']))",
+    "dict(rows.drop(columns=['late']).assign(night=1.0)[['night', 'distance', 'hour']])",
+)
+OF_ARROW = (
+    STRICT.replace("list(rows) ==", "rows.column_names ==")
+    .replace(", list(rows)", "")
+    .replace("rows[[", "rows.to_pandas()[[")
+)
+INDEXED = PIPELINE.replace('drop(columns=["late"])', 'drop(columns=["late"]).set_index("hour")')
+BY_INDEX = FEATURES.replace("return rows", "return rows.reset_index()")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"features": STRICT}, {"pipeline": MORE}),
+        ({"features": OF_ARROW, "pipeline": POLARS}, {"features": OF_ARROW.replace("assert", "0 and"), "pipeline": MORE_ARROW}),
+        ({"features": STRICT}, {"features": BY_INDEX, "pipeline": INDEXED}),
+    ],
+    ids=["pandas", "arrow", "a column that became the index"],
+)  # fmt: skip
+def test_the_champion_gets_the_columns_that_it_takes_in_its_order(
+    tmp_path: Path, old: dict[str, str], new: dict[str, str]
+) -> None:
+    with two_versions(tmp_path, old, new) as (champion, challenger):
+        made = compare(champion, challenger, challenger.reference_given())
+        assert (made.failed, made.metrics) == ("", champion.metrics_recorded)
+
+
+def test_the_truth_is_the_challengers_own(tmp_path: Path) -> None:
+    weighed = PIPELINE.replace("evaluate(late: pd.Series, ", "evaluate(late: pd.Series, weight: pd.Series, ").replace(
+        "(late > 0)).mean()", "(late > 0)).mean() + 0 * weight.sum()"
+    ).replace("evaluate(target(test), ", "evaluate(target(test), target(test), ")  # fmt: skip
+    with two_versions(tmp_path, {"features": EVEN_HOURS}, {"pipeline": weighed}) as (old, new):
+        assert (old.truth_inputs, new.truth_inputs) == (("late",), ("late", "weight"))
+        assert compare(old, new, new.reference_given()).metrics == old.metrics_recorded
+
+
 @pytest.mark.parametrize(
     ("old", "new", "failed"),
     [
         (
             {},
             {"features": ONLY_HOUR, "pipeline": NO_DISTANCE},
-            "It needs 'distance', which the rows that the challenger was judged on lack.",
+            "The two cannot be compared on the same rows: it takes 'distance', which the rows that the challenger was judged on do not have.",
         ),
         (
             {"features": OF_ARRAYS, "pipeline": ARRAYS},

@@ -12,6 +12,7 @@ from interlock.models.registry import (
     CHAMPION,
     NothingToPromote,
     NothingToRollBack,
+    NotJudged,
     PromotionRefused,
     challenge,
     promote,
@@ -120,7 +121,7 @@ def test_a_model_without_a_challenger_needs_a_version(records: Records) -> None:
     records.models.move_alias("delays", "challenger", None, "taken away", "me")
     with pytest.raises(NothingToPromote, match="Model 'delays' has no challenger") as caught:
         promote(records, "delays", reason="", actor="me")
-    assert caught.value.hint == "Name a version: interlock promote delays@1"
+    assert caught.value.hint.startswith("Name a version: interlock promote delays@NUMBER")
 
 
 def test_an_unknown_model_is_not_promoted(records: Records) -> None:
@@ -156,6 +157,36 @@ def test_a_rollback_after_a_rollback_and_a_promotion_skips_what_was_rolled_back(
     rollback(records, "delays", reason="worse", actor="me")
     make_champion(records, 3)
     assert rollback(records, "delays", reason="worse", actor="me").version == 1
+
+
+def test_a_version_that_was_rolled_back_is_no_challenger_any_more(records: Records) -> None:
+    add(records)
+    challenge(records, add(records))
+    make_champion(records, 1, 2)
+    rollback(records, "delays", reason="worse", actor="me")
+    assert records.models.aliases("delays") == {"champion": 1}
+    with pytest.raises(NothingToPromote, match="Model 'delays' has no challenger"):
+        promote(records, "delays", reason="", actor="me")
+
+
+def test_a_challenger_that_has_been_champion_is_promoted_by_its_number_only(records: Records) -> None:
+    add(records)
+    challenge(records, add(records))
+    make_champion(records, 2, 1)
+    with pytest.raises(NothingToPromote, match="no challenger; version 2 has been champion already"):
+        promote(records, "delays", reason="", actor="me")
+    assert promote(records, "delays", 2, reason="", actor="me").version == 2
+
+
+def test_a_version_judged_against_another_champion_is_not_promoted_unjudged(records: Records) -> None:
+    better = VerdictRecord("auc > champion.auc", passed=True, numbers={"champion": 1}, reason="Better.")
+    add(records, 3)
+    records.models.set_status("delays", 3, "passed", [better])
+    make_champion(records, 2)
+    with pytest.raises(NotJudged, match="delays@3 was not judged against version 2, which is champion now"):
+        promote(records, "delays", 3, reason="", actor="me")
+    make_champion(records, 1)
+    assert promote(records, "delays", 3, reason="", actor="me").version == 3
 
 
 @pytest.mark.parametrize(("history", "rollbacks"), [([2], 0), ([1, 2], 1), ([1, 2, 1], 0)])

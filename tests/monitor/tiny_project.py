@@ -104,10 +104,10 @@ def write_rows(folder: Path, number: int, table: pd.DataFrame, name: str = "rows
     (folder / "data" / ".part").rename(folder / "data" / f"{name}-{number}.csv")
 
 
-def train(context: RunContext, *, champion: bool = True) -> Build:
+def train(context: RunContext, *, champion: bool = True, signal_id: int | None = None) -> Build:
     """Run the pipeline here and now, and make its version the champion."""
     target = load_pipeline(context.project, MODEL)
-    made = build(target, context, params={})
+    made = build(target, context, params={}, signal_id=signal_id)
     if champion:
         promote(context.records, MODEL, made.version.number, reason="test", actor="test")
     return made

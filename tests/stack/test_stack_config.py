@@ -98,6 +98,13 @@ def test_a_duration_has_an_end_that_a_clock_can_show(text: object) -> None:
             ),
         ),
         (
+            'retrain = { on = ["data", "auc < 0.7"] }',
+            (
+                "model.m.retrain.on: 'auc < 0.7' is a live metric, which needs the outcomes that arrive later. "
+                'Name their dataset: truth = { data = "outcomes" }'
+            ),
+        ),
+        (
             'retrain = { cooldown = "soon" }',
             'model.m.retrain.cooldown: a duration is written like "90s", "30m", "1h" or "2d"',
         ),

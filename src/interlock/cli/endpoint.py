@@ -61,16 +61,22 @@ def predict(
     model: Annotated[str, typer.Argument(help="A model's alias or version: delays@champion, delays@3.")],
     rows: Annotated[Path, typer.Argument(help="A file of rows: csv, parquet, arrow or JSON lines.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the answers go: .csv, .parquet or .jsonl.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Where the answers go: .csv, .parquet or .jsonl; by default NAME.scored.parquet in this folder.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Score a file of rows with the slice of a model version."""
     from interlock.models.score import score_file
+    from interlock.models.score_target import default_target
 
     if not rows.name:
         raise UsageError("No file of rows is named.")
-    target = output or rows.with_name(f"{rows.name.partition('.')[0]}.scored.parquet")
+    target = output or default_target(rows, Path())
     with this_context() as context:
         scored = score_file(context, model, rows, target)
     if json:

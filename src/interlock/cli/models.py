@@ -10,12 +10,14 @@ import typer
 
 from interlock.cli.console import console, print_json, print_table, shown_metrics, shown_time
 from interlock.cli.options import Json, this_context
+from interlock.errors import UsageError
 
 if TYPE_CHECKING:
     from interlock.engine.context import RunContext
     from interlock.records.model import ModelVersion
 
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; it is recorded.")]
+_BY_HAND = "promoted by hand"
 
 
 def register(app: typer.Typer) -> None:
@@ -124,15 +126,25 @@ def show_version(context: RunContext, name: str, *, as_json: bool) -> None:
 
 def promote(
     model: Annotated[str, typer.Argument(help="A model, for its challenger, or a version such as delays@3.")],
-    reason: Reason = "promoted by hand",
+    reason: Reason = _BY_HAND,
+    anyway: Annotated[
+        bool,
+        typer.Option(
+            "--anyway",
+            help="Although it lost to the champion, or cannot be compared with it; needs --reason.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Make a version the champion; one that its gates refused is refused here too, with their reasons."""
-    from interlock.models.registry import promote as move
+    """Make a version the champion; one that its gates refuse is refused here too, with their reasons."""
+    from interlock.models.promotion import promote as move
 
+    if anyway and reason == _BY_HAND:
+        raise UsageError("--anyway needs a --reason: it is recorded with the promotion.")
     name, _, which = model.partition("@")
     with this_context() as context:
-        moved = move(context.records, name, which or None, reason=reason, actor=getpass.getuser())
+        actor = getpass.getuser()
+        moved = move(context, name, which or None, reason=reason, actor=actor, anyway=anyway)
     if json:
         print_json(asdict(moved))
     else:

@@ -32,8 +32,8 @@ def run_report(made: Build) -> dict[str, Any]:
     return report | {"hint": next_step(made)}
 
 
-def refusal_report(refused: LeakageRefused, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the report of a run that was refused before anything ran."""
+def refusal_report(refused: LeakageRefused, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report of a run of the pipeline `name`, as it was asked for, that was refused before anything ran."""
     from interlock.engine.recordable import recordable
 
     return {
@@ -43,7 +43,7 @@ def refusal_report(refused: LeakageRefused, model: str, params: Mapping[str, Any
         "params": recordable(params),
         "metrics": {},
         "model": None,
-        "hint": f"interlock check {model}",
+        "hint": f"interlock check {name}",
     }
 
 
@@ -54,6 +54,8 @@ def next_step(made: Build) -> str:
         return f"interlock show {made.run.id}"
     if version is None:
         return f"This pipeline names no deployable; look at the run: interlock show {made.run.id}"
+    if not made.new:
+        return f"Nothing new: the same as {version.model}@{version.number}"
     if version.status == "passed":
         return f"Make it the champion: interlock promote {version.model}@{version.number}"
     return f"Refused by its gates; see why: interlock show {version.model}@{version.number}"

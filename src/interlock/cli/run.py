@@ -30,6 +30,15 @@ Data = Annotated[list[str], typer.Option("--data", metavar="NAME@N", help="Read 
 Signal = Annotated[int | None, typer.Option("--signal", help="The signal that caused this run.", hidden=True)]
 
 
+FailIfRefused = Annotated[
+    bool, typer.Option("--fail-if-refused", help="Exit with 1 when the gates refuse the version.")
+]
+
+
+class VersionRefused(InterlockError):
+    """With `--fail-if-refused`, the gates refused the version that came of a run."""
+
+
 class NotDeterministic(InterlockError):
     """With `--twice`, a step gave something else the second time."""
 
@@ -49,6 +58,7 @@ def run(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     tag: Tag = [],  # noqa: B006 - as above
     seed: Seed = 0,
     twice: Twice = False,
+    fail_if_refused: FailIfRefused = False,
     data: Data = [],  # noqa: B006 - as above
     check_content: CheckContent = False,
     signal: Signal = None,
@@ -73,7 +83,9 @@ def run(  # noqa: PLR0913, PLR0917 (each is an option of the command)
             _dry(target, context, params, how, as_json=json)
         else:
             how |= {"signal_id": signal, "tags": parse_params(tag, "--tag")}
-            _run(target, context, params, how, twice=twice, as_json=json)
+            made = _run(target, context, params, how, twice=twice, as_json=json, name=pipeline)
+            if fail_if_refused:
+                _fail_if_refused(made)
 
 
 def _dry(
@@ -97,7 +109,8 @@ def _run(
     *,
     twice: bool,
     as_json: bool,
-) -> None:
+    name: str,
+) -> Build:
     from interlock.cli.progress import PrintedProgress
     from interlock.cli.report import refusal_report, run_report
     from interlock.models.build import Build, LeakageRefused, NoVersion, build
@@ -107,7 +120,7 @@ def _run(
             made = build(target, context, params=params, progress=PrintedProgress(), echo=sys.stderr, **how)
     except LeakageRefused as refused:
         if as_json:
-            print_json(refusal_report(refused, target.model, params))
+            print_json(refusal_report(refused, name, params))
         raise
     except NoVersion as unbundled:  # the run stands, and its report is owed
         if as_json:
@@ -119,6 +132,13 @@ def _run(
     _say(made, quietly=as_json)
     if moving is not None:
         _say_moving(moving, quietly=as_json)
+    return made
+
+
+def _fail_if_refused(made: Build) -> None:
+    if made.version is not None and made.version.status == "refused":
+        name = f"{made.version.model}@{made.version.number}"
+        raise VersionRefused(f"{name} did not pass its gates.", hint=f"See why: interlock show {name}")
 
 
 def _twice(context: RunContext, made: Build) -> list[dict[str, Any]]:

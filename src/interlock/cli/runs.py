@@ -42,6 +42,7 @@ def runs(
     wanted = _checked_status(status)
     with this_context() as context:
         context.records.runs.mark_lost()
+        pipeline = _pipeline(context, pipeline)
         found = context.records.runs.list(pipeline, wanted, limit=limit)
         if pipeline is not None and not found:
             _check_known(context, pipeline)
@@ -50,6 +51,15 @@ def runs(
         return
     columns = ("run", "status", "started", "took", "metrics", "params")
     print_table("", columns, [_run_row(run) for run in found])
+
+
+def _pipeline(context: RunContext, name: str | None) -> str | None:
+    """Return the name that the runs of a model or of `package.module:pipeline` go by."""
+    if name is None or ":" not in name:
+        return name
+    models = context.project.config.model
+    named = [model for model, config in models.items() if config.pipeline == name]
+    return named[0] if named else name.rpartition(":")[2]
 
 
 def _check_known(context: RunContext, pipeline: str) -> None:
@@ -86,13 +96,17 @@ def _run_json(run: RunRecord) -> dict[str, Any]:
 
 def show(
     name: Annotated[
-        str, typer.Argument(help="A run such as delays/3, or a model version such as delays@champion.")
+        str,
+        typer.Argument(
+            help="A run such as delays/3, a version such as delays@champion, or a model: its champion."
+        ),
     ],
     logs: Annotated[bool, typer.Option("--logs", help="Print what the steps printed.")] = False,
     json: Json = False,
 ) -> None:
     """Show a run, or a model version and why its gates said what they said."""
     with this_context() as context:
+        name = _meant(context, name)
         if "@" in name:
             from interlock.cli.models import show_version
 
@@ -101,6 +115,19 @@ def show(
             show_version(context, name, as_json=json)
             return
         _show_run(context, name, logs=logs, as_json=json)
+
+
+def _meant(context: RunContext, name: str) -> str:
+    """Return what a bare name stands for: a model's champion, else its newest version, else the latest run."""
+    if "@" in name or "/" in name:
+        return name
+    versions, latest = context.records.models.list(name), context.records.runs.list(name, limit=1)
+    if versions:
+        champion = context.records.models.aliases(name).get("champion")
+        return f"{name}@{champion or versions[0].number}"
+    if not latest:
+        _check_known(context, name)
+    return latest[0].id if latest else name
 
 
 def _show_run(context: RunContext, run_id: str, *, logs: bool, as_json: bool) -> None:
@@ -138,6 +165,7 @@ def _print_run(run: RunRecord, certificates: Sequence[Certificate]) -> None:
         "environment": (run.environment or "")[:20],
         "waived": "  ".join(f"{step}: {reason}" for step, reason in run.waivers.items()),
         "signal": run.signal_id,
+        "model": f"{run.pipeline}@{run.model_version}" if run.model_version else "",
         "made again": "  ".join(f"{shown_time(one.at)} {one.verdict}" for one in certificates),
         "error": run.error,
     }

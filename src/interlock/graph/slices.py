@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.graph.handing import handed_over
-from interlock.graph.model import Const, Graph, GraphError, Input, Node, Ref
+from interlock.graph.model import Const, Deployable, Graph, GraphError, Input, Node, Ref
 
 
 class SliceError(GraphError):
@@ -174,16 +174,29 @@ def check_deployable(graph: Graph) -> None:
     """Check that a graph's deployable, if it names one, can be cut out of it.
 
     Raises:
-        SliceError: The answer does not depend on what is given, or the metrics not on the answer.
+        SliceError: The answer does not depend on what is given, or no metric on the answer.
     """
     deployable = graph.deployable
     if deployable is None:
         return
     slice_graph(graph, deployable.given, [deployable.answer])
-    for metrics in deployable.metrics:
-        if metrics.node not in _live_nodes(graph, deployable.answer):
-            raise SliceError(
-                f"The metrics {str(metrics)!r} do not depend on the answer {str(deployable.answer)!r}.",
-                where=graph.node(metrics.node).location,
-                hint="Metrics judge the answer: give it to the step that computes them.",
-            )
+    judging = judging_metrics(graph, deployable)
+    if deployable.metrics and not judging:
+        names = ", ".join(repr(str(ref)) for ref in deployable.metrics)
+        raise SliceError(
+            f"No metric is computed from the answer {str(deployable.answer)!r}: {names} would not judge what is served.",
+            where=graph.node(deployable.metrics[0].node).location,
+            hint="Hand the answer to the step that computes the metric.",
+        )
+
+
+def judging_metrics(graph: Graph, deployable: Deployable) -> tuple[Ref, ...]:
+    """Return the metrics that are computed from the answer; others, such as scores of a cross-validation, are not.
+
+    Raises:
+        SliceError: The answer itself is named as a metric.
+    """
+    if deployable.answer in deployable.metrics:
+        slice_graph(graph, deployable.answer, [deployable.answer])  # says so
+    live = _live_nodes(graph, deployable.answer)
+    return tuple(ref for ref in deployable.metrics if ref.node in live)

@@ -27,8 +27,9 @@ from interlock.loop.outcome import (
 )
 from interlock.loop.runner import Runner, Running, RunReport
 from interlock.loop.watcher import Watcher
+from interlock.models.registry import CHAMPION, is_stale, may_pass
 from interlock.records.leases import LeaseLost
-from interlock.records.model import Fence, Signal
+from interlock.records.model import Fence, ModelVersion, Signal
 from interlock.stack.config import RetrainConfig
 
 LEASE_SECONDS = 30.0
@@ -48,10 +49,11 @@ class Holder:
 
 @dataclass(frozen=True)
 class _UnderWay:
-    """The run of a signal."""
+    """The run of a signal, or the judging of the version that came of it."""
 
     signal: Signal
     running: Running
+    judging: bool = False
 
 
 class Keeper:
@@ -163,18 +165,27 @@ class Keeper:
         if report is None:
             return
         self._under_way = None
-        self._finish(under_way.signal, report)
+        self._finish(under_way.signal, report, unjudged=report.failure if under_way.judging else "")
 
-    def _finish(self, signal: Signal, report: RunReport) -> None:
+    def _finish(self, signal: Signal, report: RunReport, *, unjudged: str) -> None:
         """Believe the records, not the report: what is recorded happened, whatever the process said."""
         version = version_of(self._records, signal)
         if version is not None:
-            settle(self._desk(), signal, version)
+            self._settle(signal, version, unjudged)
             return
         self._records.runs.mark_lost()
         runs = runs_of(self._records, signal)
         run_id = report.run or (runs[0].id if runs else None)
         fail(self._desk(), signal, report.failure or "it reported a version that is not recorded", run_id)
+
+    def _settle(self, signal: Signal, version: ModelVersion, unjudged: str = "") -> None:
+        """Act on a version; first have it judged again where the champion changed while it was made."""
+        champion = self._records.models.alias(self.model, CHAMPION)
+        if not unjudged and may_pass(self._records, version) and is_stale(self._records, version, champion):
+            running = self._runner.judge(self.model, version.number)
+            self._under_way = _UnderWay(signal, running, judging=True)
+        else:
+            settle(self._desk(), signal, version, unjudged)
 
     def _take_up(self, *, patient: bool) -> None:
         """Act on the oldest signal that may be acted on now."""
@@ -183,12 +194,11 @@ class Keeper:
         if not pending:
             return
         known = self._watcher.known(patient=patient)
-        made = {one.signal_id: one for one in self._records.models.list(self.model)}
         running = self._running()
         retry = retry_at(self._records, self.model)
         for signal in pending:
-            if signal.id in made:
-                settle(self._desk(), signal, made[signal.id])
+            if (made := version_of(self._records, signal)) is not None:
+                self._settle(signal, made)
             elif signal.id in running:
                 self._awaiting = True  # a former supervisor's run that has not ended yet: ours to judge
             elif needless := _needless(signal, known):

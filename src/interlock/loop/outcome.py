@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from interlock.loop.events import Tell
-from interlock.models.registry import CHAMPION, promote
+from interlock.models.registry import promote, was_champion
 from interlock.records.model import Decision, DecisionKind, Fence, ModelVersion, RunRecord, Signal
 from interlock.records.records import Records
 
@@ -38,8 +38,17 @@ def runs_of(records: Records, signal: Signal) -> Sequence[RunRecord]:
 
 
 def version_of(records: Records, signal: Signal) -> ModelVersion | None:
-    """Return the version that came of a signal; None when none did (yet)."""
-    return next((one for one in records.models.list(signal.model) if one.signal_id == signal.id), None)
+    """Return the version that came of a signal, a new one or an earlier one; None when none did (yet)."""
+    made = next((one for one in records.models.list(signal.model) if one.signal_id == signal.id), None)
+    run = _run_of(records, signal)
+    if made is None and run is not None and run.model_version is not None:
+        return records.models.get(signal.model, run.model_version)
+    return made
+
+
+def _run_of(records: Records, signal: Signal) -> RunRecord | None:
+    """Return the run of a signal that came to a version which it did not make."""
+    return next((run for run in runs_of(records, signal) if run.model_version is not None), None)
 
 
 @dataclass(frozen=True)
@@ -79,24 +88,36 @@ class Desk:
         self.tell(kind, reason)
 
 
-def settle(desk: Desk, signal: Signal, version: ModelVersion) -> None:
+def settle(desk: Desk, signal: Signal, version: ModelVersion, unjudged: str = "") -> None:
     """Act on the version that came of a signal: promote it or say why not, and close the signal.
+
+    Args:
+        desk: Where it is written down.
+        signal: The signal.
+        version: What came of it.
+        unjudged: Why it could not be judged against the champion of now; empty when it was.
 
     Raises:
         LeaseLost: Somebody else took over.
-        StalePromotion: The champion changed in this very moment; call again.
+        StalePromotion, NotJudged: The champion changed in this very moment; call again.
     """
-    records, run_id, number = desk.records, version.run_id, version.number
-    name = f"{version.model}@{number}"
-    why = f"{name} by run {run_id}, because: {reason_of(signal)}"
-    desk.decide(signal, "retrained", why, run_id=run_id, version=number)
-    if version.status == "passed":
+    records, number = desk.records, version.number
+    name, earlier = f"{version.model}@{number}", version.signal_id != signal.id
+    run = _run_of(records, signal) if earlier else None
+    run_id = run.id if run else version.run_id
+    how = f"nothing new by run {run_id}, the same as {name}" if earlier else f"{name} by run {run_id}"
+    desk.decide(signal, "retrained", f"{how}, because: {reason_of(signal)}", run_id=run_id, version=number)
+    if run is not None and was_champion(records, version, before=run.started_at):
+        known = f"{name} is the same as before, and has been promoted already"
+        desk.decide(signal, "not promoted", known, run_id=run_id, version=number)
+    elif version.status == "passed" and not unjudged:
         reason = f"{name} passed its gates"
-        if not _was_champion(records, version):
+        if not was_champion(records, version):
             promote(records, version.model, number, reason=reason, actor=ACTOR, fence=desk.fence)
         desk.decide(signal, "promoted", reason, run_id=run_id, version=number)
     else:
-        refusal = f"{name}, because {_refusal(records, version)}"
+        again = f"it could not be judged against the champion of now: {unjudged}"
+        refusal = f"{name}, because {again if unjudged else _refusal(records, version)}"
         desk.decide(signal, "not promoted", refusal, run_id=run_id, version=number)
     records.signals.close(signal.id, "acted", run_id=run_id, version=number, fence=desk.fence)
 
@@ -172,12 +193,6 @@ def _failures_in_a_row(records: Records, model: str) -> Sequence[Decision]:
 
 def _failed(decision: Decision) -> bool:
     return decision.reason.startswith(_FAILED)
-
-
-def _was_champion(records: Records, version: ModelVersion) -> bool:
-    """Tell whether a version was promoted before: promoting it again would undo what happened since."""
-    moves = records.models.moves(version.model)
-    return any(move.alias == CHAMPION and move.version == version.number for move in moves)
 
 
 def _refusal(records: Records, version: ModelVersion) -> str:

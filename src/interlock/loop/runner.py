@@ -7,7 +7,7 @@ without taking the supervisor and its endpoints along.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,9 +54,13 @@ class Runner(Protocol):
         """Start the run that a signal causes. Does not wait for it."""
         ...
 
+    def judge(self, model: str, version: int) -> Running:
+        """Start to judge a version against the champion of now, which runs both. Does not wait for it."""
+        ...
+
 
 class ChildRunner:
-    """Runs `interlock run MODEL --signal ID` in a child process."""
+    """Runs `interlock run MODEL --signal ID`, and what it takes to judge, in child processes."""
 
     def __init__(self, root: Path, *, timeout: float = RUN_TIMEOUT) -> None:
         self._root = root
@@ -65,16 +69,22 @@ class ChildRunner:
     def start(self, model: str, signal_id: int) -> Running:
         """Start the run that a signal causes."""
         arguments = ["run", model, "--json", "--signal", str(signal_id)]
-        return _ChildRun(Child("interlock", arguments, self._root, timeout=self._timeout))
+        return _ChildRun(Child("interlock", arguments, self._root, timeout=self._timeout), read_report)
+
+    def judge(self, model: str, version: int) -> Running:
+        """Start to judge a version against the champion of now."""
+        child = Child("interlock.loop.judge", [model, str(version)], self._root, timeout=self._timeout)
+        return _ChildRun(child, read_judgement)
 
 
 class _ChildRun:
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, read: Callable[[Ended], RunReport]) -> None:
         self._child = child
+        self._read = read
 
     def poll(self) -> RunReport | None:
         ended = self._child.poll()
-        return None if ended is None else read_report(ended)
+        return None if ended is None else self._read(ended)
 
     def stop(self) -> None:
         self._child.stop()
@@ -91,6 +101,14 @@ def read_report(ended: Ended) -> RunReport:
     if version is None:
         return RunReport(run, None, _why(body) or _tail(ended) or f"the run ended with code {ended.code}")
     return RunReport(run, version)
+
+
+def read_judgement(ended: Ended) -> RunReport:
+    """Return what came of judging a version again; its verdicts are in the records."""
+    if ended.timed_out:
+        return RunReport(None, None, "judging it took too long and was ended")
+    said = "" if ended.code == 0 else _tail(ended) or f"judging it ended with code {ended.code}"
+    return RunReport(None, None, said)
 
 
 def _one_object(text: str) -> Mapping[str, Any] | None:

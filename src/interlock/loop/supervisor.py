@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import ClassVar
@@ -21,11 +21,12 @@ from interlock.loop.events import Event, OnEvent, Tell
 from interlock.loop.keeper import Holder, Keeper
 from interlock.loop.monitors import Monitors
 from interlock.loop.runner import ChildRunner, Runner
-from interlock.loop.triggers import Trigger, parse_trigger
+from interlock.loop.triggers import Trigger, TriggerSyntaxError, parse_trigger
 from interlock.loop.watcher import Watcher
 from interlock.models.registry import CHAMPION
 from interlock.records.model import Signal
 from interlock.stack.config import Project
+from interlock.stack.config_file import ConfigError
 
 __all__ = ["Event", "Supervisor", "UnknownModelToKeep"]
 
@@ -74,6 +75,7 @@ class Supervisor:
     Raises:
         UnknownModelToKeep: A model is not configured.
         TriggerSyntaxError: An entry of `retrain.on` cannot be read.
+        ConfigError: Several of them cannot.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class Supervisor:
         serve: bool = True,
     ) -> None:
         self._project = project
-        self._triggers = {name: _triggers(project, name) for name in models or tuple(project.config.model)}
+        self._triggers = _triggers(project, models or tuple(project.config.model))
         self._on_event = on_event
         self._runner = runner or ChildRunner(project.root)
         self._clock = clock
@@ -202,10 +204,23 @@ class Supervisor:
         self._kept = {}
 
 
-def _triggers(project: Project, name: str) -> Sequence[Trigger]:
-    if name not in project.config.model:
-        raise UnknownModelToKeep(name, project)
-    return [parse_trigger(text) for text in project.config.model[name].retrain.on]
+def _triggers(project: Project, models: Sequence[str]) -> Mapping[str, Sequence[Trigger]]:
+    found: dict[str, list[Trigger]] = {name: [] for name in models}
+    faults: list[tuple[str, TriggerSyntaxError]] = []
+    for name in models:
+        if name not in project.config.model:
+            raise UnknownModelToKeep(name, project)
+        for text in project.config.model[name].retrain.on:
+            try:
+                found[name].append(parse_trigger(text))
+            except TriggerSyntaxError as fault:
+                faults.append((name, fault))
+    if len(faults) == 1:
+        raise faults[0][1]
+    if faults:
+        lines = [f"  model.{name}.retrain.on: {fault.what} {fault.hint}" for name, fault in faults]
+        raise ConfigError(project.file or project.root, lines)
+    return found
 
 
 @contextlib.contextmanager

@@ -14,17 +14,20 @@ from interlock.engine.run import RunOptions, refuse_run, run_graph
 from interlock.errors import InterlockError
 from interlock.graph.leakage import LeakReport, find_leaks
 from interlock.graph.slices import check_deployable
-from interlock.models.bundle import LoadedBundle, load_bundle
+from interlock.models.bundle import LoadedBundle
 from interlock.models.bundle_code import NotBundleable
 from interlock.models.bundle_make import make_bundle
 from interlock.models.bundle_manifest import BundleError
 from interlock.models.codec import Unservable, row_count
 from interlock.models.codespace import PREFIX, CodeSpaceError, StopImport
-from interlock.models.compare import Comparison, compare
+from interlock.models.compare import Comparison
+from interlock.models.elsewhere import load_elsewhere
 from interlock.models.gates import Evidence, Gate, Verdict, parse_gate
+from interlock.models.judging import against_champion, judge, to_record
 from interlock.models.parity import Parity, check_parity
-from interlock.models.registry import CHAMPION, challenge
-from interlock.records.model import ModelVersion, VerdictRecord
+from interlock.models.registry import CHAMPION, challenge, was_champion
+from interlock.models.same import same_version
+from interlock.records.model import ModelVersion, VersionStatus
 from interlock.stack.targets import Target
 
 DEFAULT_GATES = ("no leakage", "parity")
@@ -56,7 +59,11 @@ class NoVersion(InterlockError):
 
 @dataclass(frozen=True)
 class Build:
-    """A run, and the model version that came of it, if the pipeline names a deployable."""
+    """A run, and the model version that came of it, if the pipeline names a deployable.
+
+    A run that comes to the very bundle of an earlier version makes no new one: `version` is that one then, judged
+    again unless it is the champion, and `new` is False.
+    """
 
     run: Run
     version: ModelVersion | None = None
@@ -64,6 +71,7 @@ class Build:
     comparison: Comparison | None = None
     parity: Parity | None = None
     leaks: LeakReport | None = field(default=None, repr=False)
+    new: bool = True
 
 
 def build(  # noqa: PLR0913 (all but the first two are given by name)
@@ -129,67 +137,62 @@ def _register(
 ) -> Build:
     try:
         digest = make_bundle(context, run, target.model, context.records.runs.get(run.id).environment)
-        challenger = load_bundle(context.store, digest, workdir=context.project.home.tmp)
+        challenger, tied = load_elsewhere(context, digest)
     except (BundleError, NotBundleable, CodeSpaceError, Unservable) as error:
         raise NoVersion(run, error) from error
+    models = context.records.models
     try:
-        given, answer = challenger.reference_given(), challenger.reference_answer()
-        parity = check_parity(
-            challenger.predict, challenger.request_schema, challenger.answer_schema, given, answer
-        )
-        comparison = _against_champion(context, challenger, given)
+        same = same_version(context, target.model, digest, run.metrics)
+        if same is not None and models.aliases(target.model).get(CHAMPION) == same.number:
+            return _told(context, Build(run, same, _recorded(context, same), leaks=leaks, new=False))
+        made = _judge(context, Build(run, leaks=leaks, new=same is None), challenger, tied, gates)
     finally:
         challenger.close()
+    status: VersionStatus = "passed" if all(verdict.passed for verdict in made.verdicts) else "refused"
+    said = [to_record(verdict) for verdict in made.verdicts]
+    if same is None:
+        version = models.add_version(
+            target.model, run.id, digest, run.metrics, status, signal_id=signal_id, verdicts=said
+        )
+    else:
+        version = models.set_status(target.model, same.number, status, said)
+    if version.status == "passed" and not was_champion(context.records, version):
+        challenge(context.records, version)
+    return _told(context, replace(made, version=version))
+
+
+def _judge(
+    context: RunContext, made: Build, challenger: LoadedBundle, tied: str, gates: Sequence[Gate]
+) -> Build:
+    """Return the build with its evidence and its verdicts."""
+    given, answer = challenger.reference_given(), challenger.reference_answer()
+    schemas = challenger.request_schema, challenger.answer_schema
+    parity = (
+        Parity(passed=False, reason=tied)
+        if tied
+        else check_parity(challenger.predict, *schemas, given, answer)
+    )
+    comparison = against_champion(context, challenger, given)
     evidence = Evidence(
-        metrics=run.metrics,
+        metrics=made.run.metrics,
         rows=row_count(given),
         champion=comparison.metrics if comparison else None,
         champion_version=comparison.version if comparison else None,
         parity=parity,
-        leakage=leaks,
+        leakage=made.leaks,
     )
-    verdicts = [*_empty(evidence), *(_with_cause(gate.judge(evidence), comparison) for gate in gates)]
-    passed = all(verdict.passed for verdict in verdicts)
-    version = context.records.models.add_version(
-        target.model,
-        run.id,
-        digest,
-        run.metrics,
-        "passed" if passed else "refused",
-        signal_id=signal_id,
-        verdicts=[VerdictRecord(v.gate, v.passed, v.to_json()["numbers"], v.reason) for v in verdicts],
-    )
-    if passed:
-        challenge(context.records, version)
-    return Build(replace(run, model=version.number), version, verdicts, comparison, parity, leaks)
+    asked = [*gates, parse_gate("parity")] if tied and parse_gate("parity") not in gates else gates
+    return replace(made, verdicts=judge(evidence, asked, comparison), comparison=comparison, parity=parity)
 
 
-def _empty(evidence: Evidence) -> list[Verdict]:
-    """Return the verdict on a holdout without rows, whatever gates there are: nothing was judged on it."""
-    if evidence.rows:
-        return []
-    return [Verdict("rows > 0", passed=False, numbers={"rows": 0}, reason="The holdout has no rows.")]
+def _recorded(context: RunContext, version: ModelVersion) -> list[Verdict]:
+    said = context.records.models.verdicts(version.model, version.number)
+    return [Verdict(one.gate, passed=one.passed, numbers=one.numbers, reason=one.reason) for one in said]
 
 
-def _against_champion(context: RunContext, challenger: LoadedBundle, given: Any) -> Comparison | None:
-    """Judge the champion on the challenger's holdout; None when there is no champion."""
-    version = context.records.models.alias(challenger.model, CHAMPION)
-    if version is None:
-        return None
-    try:
-        champion = load_bundle(
-            context.store, version.bundle, workdir=context.project.home.tmp, version=version.number
-        )
-    except InterlockError as error:
-        return Comparison(version.number, failed=error.what)
-    try:
-        return compare(champion, challenger, given)
-    finally:
-        champion.close()
-
-
-def _with_cause(verdict: Verdict, comparison: Comparison | None) -> Verdict:
-    """Add why the champion could not be judged to the verdict that suffers from it."""
-    if verdict.passed or comparison is None or not comparison.failed or "champion" not in verdict.gate:
-        return verdict
-    return replace(verdict, reason=f"{verdict.reason} {comparison.failed}")
+def _told(context: RunContext, made: Build) -> Build:
+    """Record, with the run, which version came of it."""
+    if made.version is None:
+        return made
+    context.records.runs.set_model_version(made.run.id, made.version.number)
+    return replace(made, run=replace(made.run, model=made.version.number))

@@ -165,7 +165,9 @@ class LoadedBundle:
     def _differs(self, why: str) -> GoldenRowsDiffer:
         return GoldenRowsDiffer(
             f"Model {self.model!r} of run {self.run_id} does not answer its golden rows as it did: {why}",
-            hint=_changes(self.lock) or "The environment is the recorded one; is the machine another one?",
+            hint=_changes(self.lock)
+            or "The environment is the recorded one. A step of the slice may read something that is no part of the "
+            "graph (a file, a variable, the clock): hand it to the step.",
         )
 
 

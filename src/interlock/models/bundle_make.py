@@ -8,7 +8,7 @@ from typing import Any
 from interlock.engine.context import RunContext
 from interlock.engine.result import Run
 from interlock.graph.model import Deployable, Node, Ref, refs_of
-from interlock.graph.slices import Slice, run_slice, slice_graph
+from interlock.graph.slices import Slice, judging_metrics, run_slice, slice_graph
 from interlock.graph.step import Step
 from interlock.identity.artifact import Artifact
 from interlock.models.bundle_code import collect_code
@@ -53,7 +53,8 @@ def make_bundle(context: RunContext, run: Run, model: str, environment: str | No
     if deployable is None:
         raise BundleError(f"Run {run.id} names no deployable; there is nothing to serve.")
     live = slice_graph(run.graph, deployable.given, [deployable.answer])
-    judged = slice_graph(run.graph, deployable.answer, deployable.metrics) if deployable.metrics else None
+    judging = judging_metrics(run.graph, deployable)
+    judged = slice_graph(run.graph, deployable.answer, judging) if judging else None
     pieces = [piece for piece in (live, judged) if piece is not None]
     code = collect_code(context.project.root, _steps(pieces))
     artifacts = {ref: _frozen(context, run, ref) for piece in pieces for ref in piece.frozen}

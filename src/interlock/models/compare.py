@@ -8,6 +8,7 @@ from typing import Any
 
 from interlock.errors import InterlockError
 from interlock.models.bundle import LoadedBundle
+from interlock.models.codec import Schema, decode_rows, encode_rows
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ def compare(champion: LoadedBundle, challenger: LoadedBundle, given: Any) -> Com
     Args:
         champion: The loaded champion.
         challenger: The loaded challenger, whose metrics steps are used.
-        given: The rows that the challenger was judged on.
+        given: The rows that the challenger was judged on. The champion gets the columns that it takes, in its
+            order: a challenger may have learned to use more of them.
 
     Returns:
         The metrics; or the reason why the champion cannot be judged on these rows, so that gates fail closed.
@@ -35,7 +37,7 @@ def compare(champion: LoadedBundle, challenger: LoadedBundle, given: Any) -> Com
     if unfit:
         return Comparison(champion.version, failed=unfit)
     try:
-        answer = champion.predict(given)
+        answer = champion.predict(_as_taken(champion.request_schema, challenger.request_schema, given))
         return Comparison(champion.version, challenger.metrics(answer), answer=answer)
     except InterlockError as error:
         return Comparison(champion.version, failed=error.what)
@@ -57,5 +59,28 @@ def _unfit(champion: LoadedBundle, challenger: LoadedBundle) -> str:
         )
     missing = [name for name in takes.names if name not in judged_on.names]
     if takes.container == "table" and missing:
-        return f"It needs {', '.join(map(repr, missing))}, which the rows that the challenger was judged on lack."
+        return (
+            f"The two cannot be compared on the same rows: it takes {', '.join(map(repr, missing))}, "
+            "which the rows that the challenger was judged on do not have."
+        )
     return ""
+
+
+def _as_taken(takes: Schema, has: Schema, given: Any) -> Any:
+    """Return the rows with the columns that are taken, in their order."""
+    same_index = _index(takes) == _index(has)
+    if takes.container != "table" or (takes.names == has.names and same_index):
+        return given
+    if not same_index:  # a column became one of the index, or the other way round: as a request brings it
+        rows = [{name: row[name] for name in takes.names} for row in encode_rows(has, given)]
+        return decode_rows(takes, rows)
+    if takes.kind == "pandas":
+        labels = {column.name: column.label for column in has.columns}
+        return given[[labels[column.name] for column in takes.columns if not column.index]]
+    if takes.kind == "list":
+        return [{name: row[name] for name in takes.names} for row in given]
+    return given.select(list(takes.names))
+
+
+def _index(schema: Schema) -> list[str]:
+    return [column.name for column in schema.columns if column.index]

@@ -25,7 +25,7 @@ from interlock.models.gate_parser import (
     parse_rule,
 )
 
-__all__ = ["Evidence", "Gate", "GateSyntaxError", "Verdict", "parse_gate"]
+__all__ = ["AGAINST", "Evidence", "Gate", "GateSyntaxError", "Verdict", "names_champion", "parse_gate"]
 
 _COMPARE: Mapping[Operator, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -44,6 +44,9 @@ _WORDS: Mapping[Operator, tuple[str, str]] = {
     "!=": ("differs from", "does not differ from"),
 }
 _LATENCIES = ("p50_ms", "p99_ms")
+
+AGAINST = "champion"
+"""Under this name the numbers of a verdict say which version of the champion it was reached against."""
 
 
 class ParityResult(Protocol):
@@ -152,6 +155,11 @@ class Gate:
     def __str__(self) -> str:
         return str(self.rule)
 
+    @property
+    def names_champion(self) -> bool:
+        """Whether it compares with the champion, so that its verdict holds only as long as that one is champion."""
+        return isinstance(self.rule, Comparison) and any(one.champion for one in self.rule.metrics())
+
     def judge(self, evidence: Evidence) -> Verdict:
         """Judge the evidence; whatever keeps the gate from being judged makes it fail."""
         if isinstance(self.rule, ParityRule):
@@ -161,6 +169,14 @@ class Gate:
             passed, reason = _judge_leakage(evidence.leakage)
             return Verdict(self.text, passed=passed, numbers={}, reason=reason)
         return _judge_comparison(self.text, self.rule, evidence)
+
+
+def names_champion(text: str) -> bool:
+    """Tell whether the gate of a recorded verdict compares with the champion."""
+    try:
+        return parse_gate(text).names_champion
+    except GateSyntaxError:  # a verdict that no gate of the configuration asked for
+        return False
 
 
 def parse_gate(text: str) -> Gate:
@@ -195,6 +211,8 @@ def _judge_leakage(report: LeakResult | None) -> tuple[bool, str]:
 
 def _judge_comparison(text: str, rule: Comparison, evidence: Evidence) -> Verdict:
     numbers: dict[str, float] = {}
+    if evidence.champion_version is not None and any(metric.champion for metric in rule.metrics()):
+        numbers[AGAINST] = evidence.champion_version
     for metric in rule.metrics():
         fault = _look_up(metric, evidence, numbers)
         if fault:
@@ -222,6 +240,11 @@ def _look_up(metric: Metric, evidence: Evidence, numbers: dict[str, float]) -> s
     of_champion = metric.champion and evidence.champion is not None
     source = evidence.champion if of_champion else _own_metrics(evidence)
     value = (source or {}).get(metric.name)
+    if value is None and metric.champion and metric.name in _own_metrics(evidence):
+        return (
+            f"{metric} is not known: {metric.name} is not computed from the answer, so that no other version can be "
+            "judged by it. Compare it with a number."
+        )
     if value is None:
         owner = "the champion" if of_champion else "this run"
         return f"There is no metric {metric} of {owner}. {did_you_mean(metric.name, source or ())}".rstrip()

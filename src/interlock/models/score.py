@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from interlock.extras import require
 from interlock.models.bundle import LoadedBundle, load_bundle
 from interlock.models.codec import Fault, InvalidRequest, decode_rows, encode_answer
 from interlock.models.registry import resolve
+from interlock.models.score_rows import json_rows
+from interlock.models.score_target import check_target
 from interlock.stack.config import DataConfig
 from interlock.store.publish import write_output
 from interlock.store.sources.reading import Reader
@@ -41,11 +43,13 @@ def score_file(context: RunContext, name: str, source: Path, target: Path) -> Sc
 
     Raises:
         UnknownOutput: The name of the output does not say a format.
+        OutputInDataset: The output would become part of a dataset, or replace the rows.
         NoData: There is no such file.
         InvalidRequest: The rows are not what the model takes.
         InterlockError: There is no such version, or its bundle cannot be loaded.
     """
     write = _writer(target)
+    check_target(context, source, target)
     version = resolve(context.records, name)
     pd = require("pandas", extra="tables")
     snapshot = take_snapshot(source.name, DataConfig(uri=str(source.resolve()), format=None), Path("/"))
@@ -58,7 +62,7 @@ def score_file(context: RunContext, name: str, source: Path, target: Path) -> Sc
         run=version.run_id,
     )
     try:
-        chunks = [_scored(bundle, table.iloc[at : at + CHUNK]) for at in range(0, len(table), CHUNK)]
+        chunks = [_scored(bundle, table, at) for at in range(0, len(table), CHUNK)]
     finally:
         bundle.close()
     if not chunks:
@@ -67,28 +71,24 @@ def score_file(context: RunContext, name: str, source: Path, target: Path) -> Sc
     return Scored(version.model, version.number, len(table))
 
 
-def _scored(bundle: LoadedBundle, table: Any) -> Any:
-    given = decode_rows(bundle.request_schema, _json_rows(bundle, table))
-    answers = encode_answer(bundle.answer_schema, bundle.predict(given))
+def _scored(bundle: LoadedBundle, table: Any, at: int) -> Any:
     pd = require("pandas", extra="tables")
+    part = table.iloc[at : at + CHUNK]
+    try:
+        given = decode_rows(bundle.request_schema, json_rows(bundle.request_schema, part))
+    except InvalidRequest as error:
+        raise InvalidRequest([_moved(fault, at) for fault in error.faults], error.total) from None
+    answers = encode_answer(bundle.answer_schema, bundle.predict(given))
     several = isinstance(answers[0], dict | list)
     columns = pd.DataFrame(answers) if several else pd.DataFrame({"answer": answers})
-    columns.columns = [name if isinstance(name, str) else f"answer_{name}" for name in columns.columns]
-    made = table.reset_index(drop=True).join(columns, rsuffix="_answer")
+    names = [name if isinstance(name, str) else f"answer_{name}" for name in columns.columns]
+    columns.columns = [f"{name}_answer" if name in part.columns else name for name in names]
+    made = pd.concat([part.reset_index(drop=True), columns], axis=1)
     return made.assign(model_version=bundle.version, run=bundle.run_id)
 
 
-def _json_rows(bundle: LoadedBundle, table: Any) -> list[dict[str, Any]]:
-    """Return the rows as a request would bring them; columns that the model does not take are left alone."""
-    names = [column.name for column in bundle.request_schema.columns]
-    known = [name for name in names if name in table.columns]
-    shown = table[known].copy()
-    for column in bundle.request_schema.columns:
-        if column.name in known and column.type == "timestamp":
-            times = require("pandas", extra="tables").to_datetime(shown[column.name])
-            shown[column.name] = times.map(lambda one: one.isoformat(), na_action="ignore").astype(object)
-    rows = shown.astype(object).where(shown.notna(), None).to_dict("records")
-    return list(rows)
+def _moved(fault: Fault, at: int) -> Fault:
+    return fault if fault.row is None else replace(fault, row=fault.row + at)
 
 
 def _writer(target: Path) -> Callable[[Any, Path], None]:

@@ -90,8 +90,10 @@ class Models:
 
         return self._ledger.report(work)
 
-    def set_status(self, model: str, number: int, status: VersionStatus) -> ModelVersion:
-        """Change whether a version counts as passed.
+    def set_status(
+        self, model: str, number: int, status: VersionStatus, said: Sequence[VerdictRecord] | None = None
+    ) -> ModelVersion:
+        """Change whether a version counts as passed, with new verdicts where it was judged again.
 
         Raises:
             UnknownModel, UnknownVersion: There is no such version.
@@ -100,7 +102,8 @@ class Models:
         def work(connection: sa.Connection) -> ModelVersion:
             now = self._read(connection, model, number)
             fields = {**vars(now), "status": status, "recorded_at": later_than(now.recorded_at)}
-            return self._state(connection, ModelVersion(**fields), _read_verdicts(connection, model, number))
+            kept = _read_verdicts(connection, model, number) if said is None else said
+            return self._state(connection, ModelVersion(**fields), kept)
 
         return self._ledger.report(work)
 

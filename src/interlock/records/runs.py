@@ -173,6 +173,20 @@ class Runs:
         self._state(connection, lost)
         return True
 
+    def set_model_version(self, run_id: str, number: int) -> RunRecord:
+        """Record which version of its model came of a run, which may be one that an earlier run made.
+
+        Raises:
+            UnknownRun: There is no such run.
+        """
+
+        def work(connection: sa.Connection) -> RunRecord:
+            run = self._read(connection, run_id)
+            made = replace(run, model_version=number, recorded_at=later_than(run.recorded_at))
+            return self._state(connection, made)
+
+        return self._ledger.report(work)
+
     def tag(self, run_id: str, /, **tags: str) -> RunRecord:
         """Add or replace tags of a run, also after its end.
 

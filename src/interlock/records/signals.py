@@ -24,7 +24,7 @@ class UnknownSignal(InterlockError):
     """No signal has this id."""
 
     def __init__(self, signal_id: int) -> None:
-        super().__init__(f"Unknown signal {signal_id}.", hint="Signals are listed by: interlock show MODEL")
+        super().__init__(f"Unknown signal {signal_id}.", hint="Signals are listed by: interlock models MODEL")
         self.signal_id = signal_id
 
 

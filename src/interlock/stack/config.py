@@ -56,12 +56,17 @@ def trigger(text: str) -> str:
         ValueError: It is none of the words and no comparison.
     """
     words = ("data", "drift")
-    if text.strip() in words or text.strip().startswith("cron:") or _COMPARISON.search(text):
+    if text.strip() in words or text.strip().startswith("cron:") or is_comparison(text):
         return text
     raise ValueError(
         f"{text!r} is no trigger. {did_you_mean(text, words)} "
         'Others are a metric such as "auc < 0.68", and "cron: 0 3 * * 1".'
     )
+
+
+def is_comparison(trigger: str) -> bool:
+    """Tell whether an entry of `retrain.on` is a bound on a live metric."""
+    return not trigger.strip().startswith("cron:") and _COMPARISON.search(trigger) is not None
 
 
 Seconds = Annotated[float, BeforeValidator(seconds)]

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin
 from pydantic import ValidationError
 
 from interlock.errors import InterlockError, did_you_mean, shown
-from interlock.stack.config import Config, Table
+from interlock.stack.config import Config, Table, is_comparison
 from interlock.stack.toml_lines import KeyPath, Lines
 
 LARGEST = 1 << 20
@@ -99,6 +99,19 @@ def _loose_ends(body: Any) -> Iterator[tuple[KeyPath, str]]:
             key = f"model.{name}.truth.data"
             hint = did_you_mean(dataset, datasets) or f"Say where it is in [data.{dataset}]."
             yield ("model", name, "truth", "data"), f"{key}: there is no dataset {dataset!r}. {hint}"
+        if "truth" not in _table(model):
+            yield from _blind_triggers(name, _table(_table(model).get("retrain")).get("on"))
+
+
+def _blind_triggers(model: str, on: Any) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the triggers on a live metric of a model that never learns any outcome."""
+    for text in on if isinstance(on, list) else ():
+        if isinstance(text, str) and is_comparison(text):
+            words = (
+                f"model.{model}.retrain.on: {text!r} is a live metric, which needs the outcomes that arrive later. "
+                'Name their dataset: truth = { data = "outcomes" }'
+            )
+            yield ("model", model, "retrain", "on"), words
 
 
 def _table(value: Any) -> Mapping[str, Any]:
