@@ -6,6 +6,8 @@ import functools
 import importlib
 import importlib.metadata
 import linecache
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -299,3 +301,33 @@ def test_places_and_files_tell_where_the_parts_are_and_are_no_identity(load: Loa
     moved = load(reach_main="\n" + main.format(""), reach_tools=tools, reach_late="X = 1\n")
     assert fingerprint(moved.step, root=root).places != found.places
     assert fingerprint(moved.step, root=root).digest == found.digest
+
+
+def test_stale_bytecode_that_python_runs_is_not_taken_for_the_text(tmp_path: Path) -> None:
+    """A file edited to the same size, with its old time: Python runs what it kept, and that is what counts."""
+    file = tmp_path / "stale_main.py"
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\nimport stale_main\n"
+        "from interlock.identity.code import fingerprint\n"
+        "print(stale_main.step(), fingerprint(stale_main.step, root=Path(sys.argv[1])).digest)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+    def run() -> tuple[str, str]:
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        done = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
+        value, digest = done.stdout.split()
+        return value, digest
+
+    def write(text: str) -> None:
+        file.write_text(text)
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+
+    write("def step():\n    return 1\n")
+    assert run()[0] == "1"
+    write("def step():\n    return 2\n")
+    stale = run()
+    (file.parent / "__pycache__" / f"stale_main.{sys.implementation.cache_tag}.pyc").unlink()
+    fresh = run()
+    assert (stale[0], fresh[0]) == ("1", "2")
+    assert stale[1] != fresh[1]

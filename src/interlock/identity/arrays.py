@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from interlock.identity.hashing import hash_buffer, hash_buffers
 from interlock.identity.scalars import Encoding, frame
+from interlock.identity.walk import Stuck
 
 if TYPE_CHECKING:
     from interlock.identity.walk import Encoder, Walk
@@ -35,10 +36,16 @@ def encoder_for(cls: type) -> Encoder | None:
     if issubclass(cls, np.dtype):
         return lambda value, walk: b"w" + dtype_text(value)
     if issubclass(cls, np.ufunc):
-        return lambda value, walk: b"n" + frame(f"numpy:{value.__name__}")
+        return _encode_ufunc
     if cls.__module__.startswith("scipy.sparse") and hasattr(cls, "tocoo"):
         return _encode_sparse
     return None
+
+
+def _encode_ufunc(value: Any, _walk: Walk) -> Encoding:
+    if value.__name__.endswith("(vectorized)"):
+        raise Stuck(value, "it hides the Python function that it was made of")
+    return b"n" + frame(f"numpy:{value.__name__}")
 
 
 def encode_array(array: Any, walk: Walk) -> Encoding:

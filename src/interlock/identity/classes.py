@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from interlock.identity.digest import digest_bytes, digest_json
 from interlock.identity.functions import extra_of, readers
-from interlock.identity.outline import nested_imports
 from interlock.identity.references import chain_of, chains_of_tree, references_of_code
 from interlock.identity.source import class_expressions, class_text
+from interlock.identity.statements import nested_imports
 from interlock.identity.web import Node
 from interlock.identity.wrappers import is_code, is_generated, wrapped_by
 

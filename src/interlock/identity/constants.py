@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
+from types import GeneratorType, MappingProxyType
 from typing import Any
 
 from blake3 import blake3
 
+from interlock.identity.bytecode import code_shape
 from interlock.identity.digest import PREFIX
 from interlock.identity.scalars import Encoding
 from interlock.identity.walk import Naming, Stuck, Walk, encode_pairs, join
@@ -18,36 +22,89 @@ _FIXED = (str, int, float, bool, complex, bytes, type(None), re.Pattern)
 class ConstantWalk(Walk):
     """A walk that gets through everything and finds the same in every folder.
 
-    What has no content that could be read, such as a lock, counts by its class and its attributes.
-    Texts that name a place in the project count without where the project lies.
+    What has no content that could be read, such as a lock, counts by its class, and that of a project's
+    class by its attributes too. Texts that name a place in the project count without where the project lies.
 
     Args:
         naming: Names the code inside the value.
         roots: How the folder of the project is written in texts.
+        is_ours: Says whether a class is the project's.
     """
 
-    def __init__(self, naming: Naming, roots: tuple[str, ...]) -> None:
+    def __init__(self, naming: Naming, roots: tuple[str, ...], is_ours: Callable[[type], bool]) -> None:
         super().__init__(naming)
         self._roots = roots
+        self._is_ours = is_ours
+        self.is_opaque = False
 
     def encode(self, value: Any) -> Encoding:
         """Write a value inside the value."""
         return super().encode(placeless(value, self._roots) if type(value) is str else value)
 
     def _encode_new(self, value: Any) -> Encoding:
+        plain = _PLAINER.get(type(value))
+        if plain is not None:
+            return b"!" + self.encode(type(value)) + self.encode(plain(value))
         before = dict(self._open)
         try:
             return super()._encode_new(value)
         except Stuck:
             self._open = before
-            state = getattr(value, "__dict__", None)
-            items = encode_pairs(state.items(), self) if type(state) is dict else []
-            return b"?" + self.encode(type(value)) + join(b"d", sorted(items))
+            self.is_opaque = self.is_opaque or not self._is_ours(type(value))
+            return (
+                b"?" + self.encode(type(value)) + join(b"d", sorted(encode_pairs(self._state(value), self)))
+            )
+
+    def _state(self, value: Any) -> list[tuple[str, Any]]:
+        """Return the attributes of an object of a project's class; those of others may change by the hour."""
+        if not self._is_ours(type(value)):
+            return []
+        slots = [
+            name
+            for cls in type(value).__mro__
+            for name in getattr(cls, "__slots__", ())
+            if isinstance(name, str)
+        ]
+        held = [
+            (name, getattr(value, name))
+            for name in slots
+            if not name.startswith("__") and hasattr(value, name)
+        ]
+        return [*held, *getattr(value, "__dict__", {}).items()]
 
 
-def digest_constant(value: Any, naming: Naming, roots: tuple[str, ...]) -> str:
-    """Return the digest of any value; the code inside it is named by `naming`."""
-    return PREFIX + blake3(ConstantWalk(naming, roots).encode_top(value)).hexdigest()
+def _current(variable: ContextVar[Any]) -> Any:
+    try:
+        return variable.get()
+    except LookupError:
+        return None
+
+
+# What cannot be pickled and still has content, with a way to it.
+_PLAINER: dict[type, Callable[[Any], Any]] = {
+    MappingProxyType: dict,
+    memoryview: bytes,
+    type({}.keys()): list,
+    type({}.values()): list,
+    type({}.items()): list,
+    ContextVar: lambda value: (value.name, _current(value)),
+    GeneratorType: lambda value: (
+        code_shape(value.gi_code),
+        dict(value.gi_frame.f_locals) if value.gi_frame else None,
+    ),
+}
+
+
+def digest_constant(
+    value: Any, naming: Naming, roots: tuple[str, ...], is_ours: Callable[[type], bool]
+) -> tuple[str, bool]:
+    """Return the digest of any value, and whether something in it could not be looked into.
+
+    The code inside is named by `naming`.
+    """
+    walk = ConstantWalk(naming, roots, is_ours)
+    digest = PREFIX + blake3(walk.encode_top(value)).hexdigest()
+    return digest, walk.is_opaque
 
 
 def roots_of(root: Path | None) -> tuple[str, ...]:

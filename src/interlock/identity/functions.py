@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from interlock.identity.bytecode import code_shape
 from interlock.identity.constants import digest_constant
 from interlock.identity.digest import digest_bytes, digest_json, digest_value
-from interlock.identity.outline import nested_imports
 from interlock.identity.references import References, chain_of, chains_of_tree, references_of_code
+from interlock.identity.statements import nested_imports
 from interlock.identity.syntax import Function, annotations_of, annotations_text, code_text, function_text
 from interlock.identity.web import Node
 from interlock.identity.wrappers import content_of, is_code, module_name, step_function
@@ -157,7 +157,8 @@ class FunctionLook:
             return [label, content, *(self._held(one, seen) for one in (*held, thing.__defaults__))]
         if isinstance(thing, type):
             return f"{thing.__module__}:{thing.__qualname__}"
-        return digest_constant(thing, lambda one: self._named(one, seen), self._search.roots)
+        search = self._search
+        return digest_constant(thing, lambda one: self._named(one, seen), search.roots, search.is_ours)[0]
 
     def _held(self, thing: Any, seen: set[int]) -> Any:
         if id(thing) in seen and is_code(thing):

@@ -14,10 +14,12 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from interlock.identity.digest import digest_file
+from interlock.identity.effects import Effects
 from interlock.identity.modules import absolute_name, find_module_file, package_of
-from interlock.identity.outline import Act, Imported, Outline, Unit, nested_imports
-from interlock.identity.references import Chain, chains_of_tree
-from interlock.identity.syntax import annotations_of, code_text, function_text, has_effect
+from interlock.identity.outline import Outline, unit_text
+from interlock.identity.references import Chain
+from interlock.identity.statements import Imported, Unit, nested_imports
+from interlock.identity.syntax import code_text, has_effect
 from interlock.identity.web import Node
 
 if TYPE_CHECKING:
@@ -33,8 +35,7 @@ class Late:
     def __init__(self, search: Search) -> None:
         self._search = search
         self._files: dict[str, str | None] = {}
-        self._patches: dict[tuple[str, str], list[tuple[str, Unit, Outline]]] = {}
-        self._linked: set[object] = set()
+        self.effects = Effects(search, self)
         self._following: list[tuple[str, str]] = []
 
     def imported(
@@ -58,6 +59,10 @@ class Late:
                 found[f"{'.'.join(way)} of {module}"] = self._imported(one, package, way[1:])
         return found
 
+    def statement(self, module: str, name: str) -> str:
+        """Note the statements that bind a name of a module, for what says nothing by itself."""
+        return self._name(module, name) if self.outline(module) is not None else ""
+
     def import_named(self, name: str, package: str) -> str:
         """Note a module of which only the name in the bytecode is known, as a whole."""
         for module in (name, f"{package}.{name}".strip(".")):
@@ -68,7 +73,7 @@ class Late:
 
     def whole(self, module: str, file: str | None) -> str:
         """Note a whole file, and the files that it imports."""
-        if not self._is_ours(module, file) or file is None:
+        if not self.is_ours(module, file) or file is None:
             return module
         label = f"{module}:*"
         node = Node(label, label, file=file, line=1)
@@ -76,7 +81,7 @@ class Late:
 
     def loaded(self, module: str, file: str) -> None:
         """Note what the import of a loaded module of the project does for everyone who comes later."""
-        if self._is_ours(module, file):
+        if self.is_ours(module, file):
             self._search.note(
                 ("loaded", module),
                 file,
@@ -91,13 +96,14 @@ class Late:
             self._search.witness.saw_answer(lambda: find_module_file(module), file)
         return self._files[module]
 
-    def _is_ours(self, module: str, file: str | None) -> bool:
+    def is_ours(self, module: str, file: str | None) -> bool:
+        """Say whether a module is the project's."""
         return self._search.origin(module, file).kind == "project" and file is not None
 
-    def _outline(self, module: str) -> tuple[Outline, str] | None:
+    def outline(self, module: str) -> tuple[Outline, str] | None:
         """Return the outline of a module of the project, and its file."""
         file = self.file(module)
-        source = self._search.source(file) if self._is_ours(module, file) else None
+        source = self._search.source(file) if self.is_ours(module, file) else None
         return (source.outline, file) if source is not None and file is not None else None
 
     def _importing(self, module: str) -> None:
@@ -106,7 +112,7 @@ class Late:
         for part in module.split("."):
             name = f"{name}.{part}" if name else part
             file = self.file(name)
-            if file is not None and self._is_ours(name, file):
+            if file is not None and self.is_ours(name, file):
                 self._search.note(
                     ("late", name),
                     file,
@@ -129,7 +135,7 @@ class Late:
     def _attribute(self, module: str, rest: Chain) -> str:
         """Note an attribute of a module: a module inside of it, or what a name there stands for."""
         self._importing(module)
-        found = self._outline(module)
+        found = self.outline(module)
         if found is None or not rest:
             return (
                 self.whole(module, self.file(module))
@@ -156,7 +162,7 @@ class Late:
 
     def _name(self, module: str, name: str) -> str:
         """Note what a name of a module stands for."""
-        found = self._outline(module)
+        found = self.outline(module)
         if found is None:
             return f"{module}.{name}"
         outline, file = found
@@ -176,7 +182,7 @@ class Late:
     def _by_star(self, outline: Outline, package: str, name: str) -> str | None:
         for star in outline.stars:
             module = absolute_name(star, package)
-            found = self._outline(module) if module is not None else None
+            found = self.outline(module) if module is not None else None
             if module is not None and found is not None and (found[0].units_of(name) or found[0].stars):
                 return self._name(module, name)
         return None
@@ -201,7 +207,7 @@ class Late:
                 text = self._chain(module, package, outline, chain)
                 if text is not None:
                     names[".".join(chain)] = text
-        return [code_text(*unit.guards), _unit_text(unit.node, outline), names]
+        return [code_text(*unit.guards), unit_text(unit.node, outline), names]
 
     def _chain(self, module: str, package: str, outline: Outline, chain: Chain) -> str | None:
         units = outline.units_of(chain[0])
@@ -257,89 +263,20 @@ class Late:
             inner = getattr(sys.modules.get(absolute or ""), "__file__", None)
             if absolute is not None and inner is not None:
                 self.loaded(absolute, inner)
-        effects = self._effects(module, file, source.outline)
+        effects = self.effects.outside(module, file, source.outline)
         node.line = effects[0].node.lineno if effects else None
         made_of = [
             [
                 code_text(*unit.guards),
-                _unit_text(unit.node, source.outline),
+                unit_text(unit.node, source.outline),
                 self._search.names(unit.chains, names),
             ]
             for unit in effects
         ]
         return ["Import", made_of] if made_of else None
 
-    def _effects(self, module: str, file: str, outline: Outline) -> list[Unit]:
-        """Return the statements that act outside of the project when a module is imported.
-
-        What acts on the project is seen by those who reach what it acts on; it is noted for late modules.
-        """
-        package = package_of(module, file)
-        outside: list[Unit] = []
-        for unit in outline.acting:
-            inside: set[tuple[str, str]] = set()
-            stays = [self._stays_inside(outline, act, package, inside) for act in outline.acts(unit)]
-            if not all(stays):
-                outside.append(unit)
-            for one in inside:
-                self._patches.setdefault(one, []).append((module, unit, outline))
-        return outside
-
-    def _stays_inside(self, outline: Outline, act: Act, package: str, inside: set[tuple[str, str]]) -> bool:
-        """Say whether an act changes nothing but the project; gather what of the project it changes."""
-        found = self._owner(outline, act.chain, package)
-        if found is None:
-            return False
-        if found in inside:
-            return True
-        inside.add(found)
-        other = self._outline(found[0])
-        if not act.is_call or other is None:
-            return True
-        inside.update((found[0], name) for name in other[0].reached_by(found[1]))
-        there = package_of(found[0], other[1])
-        # All are looked at, not only up to the first that leads outside: each may change something inside.
-        acts = other[0].acts_of_call(found[1])
-        stays = [self._stays_inside(other[0], one, there, inside) for one in acts]
-        return all(stays)
-
-    def _owner(self, outline: Outline, chain: Chain, package: str) -> tuple[str, str] | None:
-        """Return the module of the project, and the name in it, that a chain leads to by an import."""
-        for one in outline.imports.get(chain[0], []) if chain else ():
-            module = absolute_name(one.module, package) or ""
-            rest = chain[1:]
-            if one.name is not None:
-                rest = (one.name, *rest)
-            elif not one.whole:
-                module = module.partition(".")[0]
-            while len(rest) > 1 and self.file(f"{module}.{rest[0]}") is not None:
-                module, rest = f"{module}.{rest[0]}", rest[1:]
-            if rest and self._is_ours(module, self.file(module)):
-                return module, rest[0]
-        return None
-
-    def link_patches(self) -> bool:
-        """Lead from the names of late modules to what other modules store there; say whether something is new."""
-        is_new = False
-        for (module, name), stores in self._patches.items():
-            for key in (("late", f"{module}:{name}"), f"{module}:*"):
-                node = self._search.nodes.get(key)
-                if node is not None and (key, module, name) not in self._linked:
-                    self._linked.add((key, module, name))
-                    is_new = True
-                    for where, unit, outline in stores:
-                        self._search.lead(
-                            node, (where, unit), functools.partial(self._look_patch, where, unit, outline)
-                        )
-        return is_new
-
-    def _look_patch(self, module: str, unit: Unit, outline: Outline, node: Node) -> object:
-        node.line = unit.node.lineno
-        names = vars(sys.modules[module]) if module in sys.modules else {}
-        return ["Import", _unit_text(unit.node, outline), self._search.names(unit.chains, names)]
-
     def _look_late(self, module: str, file: str, node: Node) -> object:
-        found = self._outline(module)
+        found = self.outline(module)
         if found is None:
             return None
         outline, package = found[0], package_of(module, file)
@@ -347,7 +284,7 @@ class Late:
             absolute = absolute_name(name, package)
             if absolute is not None:
                 self._importing(absolute)
-        effects = self._effects(module, file, outline)
+        effects = self.effects.outside(module, file, outline)
         node.line = effects[0].node.lineno if effects else None
         made_of = [self._unit(module, package, outline, unit) for unit in effects]
         return ["Import", made_of] if made_of else None
@@ -356,21 +293,6 @@ class Late:
 def _importing(module: str, file: str) -> Node:
     label = f"{module}:<import>"
     return Node(label, label, file=file)
-
-
-def _unit_text(node: ast.stmt, outline: Outline) -> str:
-    if not isinstance(node, _Function):
-        return code_text(node)
-    decorators = [one for one in node.decorator_list if not _is_ours(one, outline)]
-    annotations = annotations_of(node) if node.decorator_list else []
-    return code_text(*decorators) + function_text(node) + code_text(*annotations)
-
-
-def _is_ours(decorator: ast.expr, outline: Outline) -> bool:
-    inner = decorator.func if isinstance(decorator, ast.Call) else decorator
-    roots = {chain[0] for chain in chains_of_tree(inner)}
-    modules = [one.module for root in roots for one in outline.imports.get(root, [])]
-    return any(module.partition(".")[0] == _OURS for module in modules)
 
 
 def _text(node: ast.stmt) -> str:

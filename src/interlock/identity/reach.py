@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from interlock.identity.classes import ClassLook
-from interlock.identity.constants import digest_constant, is_fixed, placeless, roots_of
+from interlock.identity.constants import roots_of
 from interlock.identity.depends import bind_dependency
-from interlock.identity.digest import digest_bytes, digest_value
+from interlock.identity.digest import digest_bytes
 from interlock.identity.functions import FunctionLook
 from interlock.identity.late import Late
+from interlock.identity.names import NameLook
 from interlock.identity.origin import Origin, Origins
 from interlock.identity.references import Chain
 from interlock.identity.source import Source, source_of
+from interlock.identity.values import ValueLook
 from interlock.identity.walk import type_name
 from interlock.identity.web import Node
-from interlock.identity.witness import MISSING, Witness
+from interlock.identity.witness import Witness
 from interlock.identity.wrappers import (
     content_of,
     is_code,
@@ -32,22 +33,6 @@ from interlock.identity.wrappers import (
     step_function,
     wrapped_by,
 )
-
-# Set by the import system: they tell where the code lies, not what it does.
-_OF_THE_IMPORT = frozenset(
-    {
-        "__builtins__",
-        "__cached__",
-        "__file__",
-        "__loader__",
-        "__name__",
-        "__package__",
-        "__path__",
-        "__spec__",
-    }
-)
-# With these a function reaches any name of its module, or runs a text that does.
-_SEES_ALL = frozenset({("globals",), ("eval",), ("exec",), ("sys", "modules")})
 
 # What tells apart parts of one label: of no interest to people.
 _SUFFIX = re.compile(r"~[0-9a-f]{12}")
@@ -69,7 +54,8 @@ class Search:
         self.witness = Witness()
         self.nodes: dict[Any, Node] = {}
         self.late = Late(self)
-        self._functions, self._classes = FunctionLook(self), ClassLook(self)
+        self._functions, self._classes, self._values = FunctionLook(self), ClassLook(self), ValueLook(self)
+        self._names = NameLook(self, self._classes, self._values)
         self._origins = Origins(root)
         self.roots = roots_of(root)
         self._sources: dict[str, Source | None] = {}
@@ -92,7 +78,7 @@ class Search:
                 node, look = self._waiting.popleft()
                 self._edges = node.edges
                 self._look(node, look)
-            if not self.late.link_patches():
+            if not self.late.effects.link():
                 return
 
     def _look(self, node: Node, look: Callable[[Node], object]) -> None:
@@ -139,6 +125,10 @@ class Search:
     def _bind_step(self, thing: Any, function: Any) -> str:
         depends = [bind_dependency(one, thing, self) for one in step_depends(thing)]
         return self.bind(function) + (f" and {depends}" if depends else "")
+
+    def knows(self, thing: Any) -> bool:
+        """Say whether a thing was noted before."""
+        return id(thing) in self._texts
 
     def keep(self, thing: Any) -> None:
         """Keep a thing alive, so that its id is not given to another."""
@@ -274,101 +264,18 @@ class Search:
     def names(
         self, chains: Iterable[Chain], names: Mapping[str, Any], *, bound: Mapping[str, Any] | None = None
     ) -> dict[str, str]:
-        """Note what global names lead to."""
-        found = {}
-        for chain in chains:
-            root = chain[0]
-            if (bound is not None and root in bound) or root in _OF_THE_IMPORT:
-                continue
-            thing = names.get(root, MISSING)
-            self.witness.saw_name(names, root, thing)
-            if thing is MISSING:
-                self._note_builtin(chain, names)
-                thing = vars(builtins).get(root)
-                if not isinstance(thing, FunctionType):
-                    continue
-            text = self._name(module_name(names), names, thing, chain)
-            if text is not None:
-                found[".".join(chain)] = text
-        return found
-
-    def _note_builtin(self, chain: Chain, names: Mapping[str, Any]) -> None:
-        file = names.get("__file__")
-        if chain[:2] in _SEES_ALL and isinstance(file, str):
-            self.late.whole(module_name(names), file)
-
-    def _name(self, module: str, names: Mapping[str, Any], thing: Any, chain: Chain) -> str | None:
-        name, rest = chain[0], chain[1:]
-        if chain[1:2] == ("modules",) and thing is sys:
-            self._note_builtin(("sys", "modules"), names)
-        foreign = ""
-        while rest and isinstance(thing, ModuleType):
-            module = thing.__name__
-            is_ours = self.origin(module, getattr(thing, "__file__", None)).kind == "project"
-            inside = vars(thing).get(rest[0], MISSING)
-            if is_ours:
-                self.witness.saw_name(vars(thing), rest[0], inside)
-            if inside is MISSING:
-                return self.bind_code(thing) if is_ours else ".".join((module, *rest))
-            foreign = "" if is_ours else ".".join((module, *rest))
-            thing, name, rest = inside, rest[0], rest[1:]
-        if foreign:
-            return self._foreign(thing, foreign)
-        if "__subclasses__" in rest and isinstance(thing, type):
-            self._classes.bind_subclasses(thing)
-        code = self.bind_code(thing)
-        return self._constant(module, name, thing) if code is None else code
-
-    def _foreign(self, thing: Any, name: str) -> str:
-        """Return the name of something in a library; code of the project that was put there is noted."""
-        if isinstance(thing, (FunctionType, type)):
-            bound = self.bind(thing)
-            return (
-                name
-                if bound.partition(":")[0] == thing.__module__ and id(thing) not in self._texts
-                else bound
-            )
-        return name
-
-    def _constant(self, module: str, name: str, value: Any) -> str:
-        """Note a module's constant as a part of its own."""
-        label = f"{module}:{name}"
-        loaded = sys.modules.get(module)
-        file = getattr(loaded, "__file__", None)
-        source = self.source(file) if self.origin(module, file).kind == "project" else None
-        line = source.outline.line(name) if source is not None else None
-        node = Node(label, label, file=file, line=line)
-        key = (label, id(value))
-        self._kept.append(value)
-        return self.note(key, value, node, lambda node: self._look_constant(module, value, file))
-
-    def _look_constant(self, module: str, value: Any, file: str | None) -> object:
-        if file is not None:
-            self.late.loaded(module, file)
-        return self.value(value)
+        """Note what global names lead to; see `NameLook`."""
+        return self._names.look(chains, names, bound or {})
 
     def value(self, value: Any) -> str:
         """Return the digest of a value; code inside it is noted."""
-        self._origins_of_value(value)
-        if isinstance(value, PurePath):
-            return digest_value(["path", self._placeless(str(value))])
-        digest = digest_constant(value, self.name_inside, self.roots)
-        if not is_fixed(value):
-            self.witness.saw_answer(lambda: self._again(value), digest)
-        return digest
+        return self._values.digest(value)
 
-    def _again(self, value: Any) -> str:
-        self._edges = set()
-        return digest_constant(value, self.name_inside, self.roots)
+    def is_ours(self, cls: type) -> bool:
+        """Say whether a class is defined in the project."""
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        return self.origin(cls.__module__, file).kind == "project"
 
-    def _origins_of_value(self, value: Any) -> None:
-        for module in (type(value).__module__, getattr(value, "__module__", None)):
-            if isinstance(module, str):
-                self.origin(module, getattr(sys.modules.get(module), "__file__", None))
-
-    def name_inside(self, thing: Any) -> str | None:
-        """Name code inside a value, and a path by itself: the content of a folder is no code."""
-        return str(self._placeless(str(thing))) if isinstance(thing, PurePath) else self.bind_code(thing)
-
-    def _placeless(self, value: Any) -> Any:
-        return placeless(value, self.roots) if type(value) is str else value
+    def lead_from(self, edges: set[Node]) -> None:
+        """Note what follows as reached from elsewhere."""
+        self._edges = edges

@@ -177,7 +177,8 @@ def _cached_code(file: str) -> CodeType | None:
     time, size = int.from_bytes(data[8:12], "little"), int.from_bytes(data[12:16], "little")
     if data[:8] != MAGIC_NUMBER + bytes(4) or (time, size) != (int(source.st_mtime), source.st_size):
         return None
-    if source.st_mtime + _DOUBT > kept.st_mtime:
+    # The time of a file can be set to anything, that of the last change of its record cannot.
+    if max(source.st_mtime, source.st_ctime) + _DOUBT > kept.st_mtime:
         return None
     try:
         code = marshal.loads(data[16:])  # noqa: S302 - what Python itself has just run

@@ -1,0 +1,76 @@
+"""Look into values: constants of modules, and what functions and classes hold."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from interlock.identity.constants import digest_constant, is_fixed, placeless
+from interlock.identity.digest import digest_value
+from interlock.identity.web import Node
+
+if TYPE_CHECKING:
+    from interlock.identity.reach import Search
+
+
+class ValueLook:
+    """Looks into the values of a project, for one search."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+
+    def constant(self, module: str, name: str, value: Any) -> str:
+        """Note a module's constant as a part of its own."""
+        label = f"{module}:{name}"
+        loaded = sys.modules.get(module)
+        file = getattr(loaded, "__file__", None)
+        source = self._search.source(file) if self._search.origin(module, file).kind == "project" else None
+        line = source.outline.line(name) if source is not None else None
+        node = Node(label, label, file=file, line=line)
+        key = (label, id(value))
+        self._search.keep(value)
+        return self._search.note(
+            key, value, node, lambda node: self._look_constant(module, name, value, file)
+        )
+
+    def _look_constant(self, module: str, name: str, value: Any, file: str | None) -> object:
+        if file is not None:
+            self._search.late.loaded(module, file)
+        if isinstance(value, PurePath):
+            return self.digest(value)
+        self._origins_of_value(value)
+        digest, is_opaque = self._value(value)
+        # What cannot be looked into counts by the statements that make it.
+        return [digest, self._search.late.statement(module, name)] if is_opaque else digest
+
+    def digest(self, value: Any) -> str:
+        """Return the digest of a value; code inside it is noted."""
+        self._origins_of_value(value)
+        if isinstance(value, PurePath):
+            return digest_value(["path", self._placeless(str(value))])
+        return self._value(value)[0]
+
+    def _value(self, value: Any) -> tuple[str, bool]:
+        found = digest_constant(value, self._name_inside, self._search.roots, self._search.is_ours)
+        if not is_fixed(value):
+            self._search.witness.saw_answer(lambda: self._again(value), found)
+        return found
+
+    def _again(self, value: Any) -> tuple[str, bool]:
+        self._search.lead_from(set())
+        return digest_constant(value, self._name_inside, self._search.roots, self._search.is_ours)
+
+    def _origins_of_value(self, value: Any) -> None:
+        for module in (type(value).__module__, getattr(value, "__module__", None)):
+            if isinstance(module, str):
+                self._search.origin(module, getattr(sys.modules.get(module), "__file__", None))
+
+    def _name_inside(self, thing: Any) -> str | None:
+        """Name code inside a value, and a path by itself: the content of a folder is no code."""
+        return (
+            str(self._placeless(str(thing))) if isinstance(thing, PurePath) else self._search.bind_code(thing)
+        )
+
+    def _placeless(self, value: Any) -> Any:
+        return placeless(value, self._search.roots) if type(value) is str else value
