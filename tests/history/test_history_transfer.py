@@ -321,6 +321,18 @@ def test_a_folder_of_other_things_is_not_pushed_to(tmp_path: Path) -> None:
         push_from(tmp_path / "a", tmp_path / "notes")
 
 
+def test_a_manifest_that_says_too_little_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    with project(tmp_path / "a") as context:
+        a_run(context, b"one")
+        push(context, str(tmp_path / "far"), Wish())
+    store = LocalStore(tmp_path / "far")
+    store.put_manifest("run", {"id": "delays/9", "recorded_at": 1.0})
+    store.put_manifest("run", {"nothing": "at all"})
+    pulled = pull_into(tmp_path / "b", tmp_path / "far")
+    assert [why.partition(": ")[2] for why in pulled.skipped] == ["it has no 'id'", "it has no 'pipeline'"]
+    assert pulled.new == {"environment": 1, "run": 1}
+
+
 def test_a_place_without_a_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NoSuchRemote, match="There is no store in"):
         pull_into(tmp_path / "a", tmp_path / "nothing")

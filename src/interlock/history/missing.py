@@ -11,6 +11,7 @@ from typing import TypeVar
 from interlock.history.remotes import Remote
 from interlock.history.selection import Selection, blobs_needed, digests_in
 from interlock.records.incoming import Incoming
+from interlock.records.numbering import lacking
 from interlock.records.rebuild import KINDS, Manifest, choose
 
 AT_ONCE = 8
@@ -28,7 +29,9 @@ def read_facts(source: Remote) -> tuple[list[Incoming], list[str]]:
     """
     listed = [(kind, digest) for kind in KINDS for digest in sorted(source.manifests(kind))]
     chosen, skipped = choose(several(lambda one: manifest_of(source, *one), listed))
-    facts = [Incoming(fact, digest, body) for fact, digest, body in chosen]
+    partial = [(fact.kind, digest, lacking(fact.kind, body)) for fact, digest, body in chosen]
+    skipped += [(kind, digest, f"it has no {names[0]!r}") for kind, digest, names in partial if names]
+    facts = [Incoming(*one) for one, (_, _, names) in zip(chosen, partial, strict=True) if not names]
     return facts, [f"{kind} {digest}: {why}" for kind, digest, why in skipped]
 
 

@@ -132,7 +132,7 @@ class _Asked:
         bodies = [self._runs[run_id] for run_id in self.runs if run_id in self._runs]
         self._environments = {body.get("environment") for body in bodies}
         self._patches = {body.get("patch") for body in bodies}
-        self._snapshots = {pair for body in bodies for pair in body["snapshots"].items()}
+        self._snapshots = {pair for body in bodies for pair in (body.get("snapshots") or {}).items()}
         self._signals = {body.get("signal_id") for body in bodies}
         self._parts = {
             part["digest"]

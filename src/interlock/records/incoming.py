@@ -148,13 +148,12 @@ class _Arrival:
 
     def _take(self, one: Incoming) -> None:
         try:
-            body = self._translated(one)
-            if body is None:
-                self._known += 1
-                return
             with savepoint(self._connection):
-                self._ledger.state(self._connection, one.fact, body)
-            self._new[one.fact.kind] += 1
+                body = self._translated(one)
+                if body is not None:
+                    self._ledger.state(self._connection, one.fact, body)
+            self._known += body is None
+            self._new[one.fact.kind] += body is not None
         except sa.exc.OperationalError:
             raise  # the disk or a lock: not a matter of this fact
         except (LookupError, TypeError, ValueError, AttributeError, Unusable, SQLAlchemyError) as error:

@@ -71,6 +71,16 @@ NUMBERED = (RUN, SIGNAL, SNAPSHOT, VERSION, DECISION, WINDOW)
 """Those whose numbers depend on no other; certificates and moves of aliases come after them."""
 
 
+_ALL = {what.kind: what for what in (*NUMBERED, CERTIFICATE, MOVE)}
+
+
+def lacking(kind: str, body: Body) -> list[str]:
+    """Return the columns of a fact's row that its body has nothing for, and that cannot be empty."""
+    what = _ALL.get(kind)
+    columns = what.table.columns if what else ()
+    return [c.name for c in columns if not c.nullable and c.name != "manifest" and body.get(c.name) is None]
+
+
 @dataclass
 class Numbers:
     """The numbers of one kind: those that are given here, and the ones that came from elsewhere.
