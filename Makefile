@@ -30,6 +30,7 @@ lint: $(VENV)/.dev ## Style, types, and the floors of the house
 bench: $(VENV)/.dev ## Measure, as ratios against a floor in the same run
 	$(BIN)/python bench/import_time.py
 	$(BIN)/python bench/noop_chain.py
+	$(BIN)/python bench/plan.py
 	$(BIN)/python bench/fingerprints.py
 	$(BIN)/python bench/digests.py
 	$(BIN)/python bench/invalidation.py

@@ -29,6 +29,7 @@ def summary(played: Played) -> dict[str, Any]:
         "mean_auc_looped": looped,
         "mean_auc_frozen": frozen,
         "months": [score.__dict__ for score in played.scores],
+        "reproduced": _reproduced(played),
         "seconds": played.seconds,
     }
     return found | {"lines": [*_score_lines(played), *_count_lines(found), *_place_lines(played)]}
@@ -49,6 +50,19 @@ def _count_lines(found: dict[str, Any]) -> Iterable[str]:
     yield f"requests: {found['requests']} served ({found['rows']} flights), {found['failed']} failed"
     refusals = found["refused"] or "no challenger was refused: each beat the champion on its holdout"
     yield f"promotions: {found['promotions']}; refused: {refusals}"
+    if found["reproduced"]:
+        yield f"made again: {found['reproduced']}"
+
+
+def _reproduced(played: Played) -> str:
+    if played.certificate is None:
+        return ""
+    outputs = [one for step in played.certificate.body["steps"] for one in step["outputs"]]
+    same = sum(one["verdict"] == "identical" for one in outputs)
+    verdict = played.certificate.verdict
+    return (
+        f"{played.certificate.run_id} is {verdict}: {same} of {len(outputs)} artifacts have the same digest"
+    )
 
 
 def _place_lines(played: Played) -> Iterable[str]:
@@ -64,7 +78,8 @@ def write_report(played: Played, path: Path) -> Path:
         "<h1>A year of flights, and a model that stays alive</h1>",
         f"<p class=lead>{found['promotions']} promotions, {found['refused']} refused challengers.",
         f"{found['requests']:,} requests served, <b>{found['failed']} failed</b>.",
-        f"Mean AUC {found['mean_auc_looped']:.4f} looped, {found['mean_auc_frozen']:.4f} frozen in January.</p>",
+        f"Mean AUC {found['mean_auc_looped']:.4f} looped, {found['mean_auc_frozen']:.4f} frozen in January.",
+        f"{html.escape(found['reproduced'])}.</p>",
         "<h2>Month by month</h2>",
         scores_plot(played.scores),
         _scores_table(played),

@@ -16,8 +16,11 @@ from interlock.demo.projects import write_project
 from interlock.demo.world import OUTCOME, World, load_flights
 from interlock.engine.context import RunContext, open_context
 from interlock.errors import InterlockError
+from interlock.history.reproduce import How, reproduce
 from interlock.loop.story import Entry, story
+from interlock.models.registry import CHAMPION
 from interlock.monitor.drift import DriftReport
+from interlock.records.model import Certificate
 from interlock.stack.home import find_project
 
 MODEL = "delays"
@@ -39,6 +42,7 @@ class Played:
     scores: list[MonthScore] = field(default_factory=list)
     events: list[Entry] = field(default_factory=list)
     drift: dict[int, dict[str, float]] = field(default_factory=dict)
+    certificate: Certificate | None = None
     seconds: float = 0.0
 
 
@@ -72,6 +76,9 @@ def play(folder: Path, months: int, say: Callable[[str], None]) -> Played:
         played.scores = judge_months(context, world, MODEL, list(range(2, months + 1)))
         played.events = stage.story()
         played.drift = stage.measured_drift()
+        champion = context.records.models.resolve(MODEL, CHAMPION)
+        say(f"{champion.run_id}, the run of the last champion, is made again …")
+        played.certificate = reproduce(context, champion.run_id, How(here=True))
         played.seconds = time.perf_counter() - clock
     return played
 
