@@ -146,20 +146,3 @@ def test_the_packages_of_a_run_are_written_for_an_installer(ran_once: Path) -> N
     assert json.dumps(facts["facts"]["libraries"])
     same = interlock(ran_once, "env", "diff", "sums/1", "sums@1").stdout
     assert same == "The environments are the same.\n"
-
-
-def test_the_data_and_the_champion_of_a_lock_come_back(ran_once: Path) -> None:
-    edit(ran_once, "interlock.toml", 'pipeline = "steps:sums"', 'pipeline = "steps:sums"\ngates = ["parity"]')
-    edit(ran_once, "interlock.toml", 'uri = "data/*.csv"', 'uri = "data/*.csv"\nkeep = "copy"')
-    first = interlock_json(ran_once, "run", "sums", "--no-cache")
-    interlock_json(ran_once, "promote", f"sums@{first['model']}")
-    interlock(ran_once, "lock")
-    (ran_once / "data" / "a.csv").write_text("x\n100\n")
-    second = interlock_json(ran_once, "run", "sums")
-    interlock_json(ran_once, "promote", f"sums@{second['model']}")
-    assert interlock(ran_once, "lock", "--check").returncode == 1
-    restored = interlock_json(ran_once, "restore")
-    assert restored["data"] == {"numbers": "pinned to numbers@1"}
-    again = interlock_json(ran_once, "run", "sums")
-    assert again["metrics"] == first["metrics"] != second["metrics"]
-    assert interlock(ran_once, "lock", "--check").returncode == 0

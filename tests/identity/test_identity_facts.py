@@ -17,8 +17,8 @@ from interlock.identity.facts import declared, machine_facts
             {"url": "https://me:pw@example.org/a.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
             "git+https://example.org/a.git@abc",
         ),
-        ({"url": "file:///home/me/a", "dir_info": {"editable": True}}, "editable folder"),
-        ({"url": "file:///home/me/a", "dir_info": {}}, "folder"),
+        ({"url": "file:///srv/a", "dir_info": {"editable": True}}, "editable folder"),
+        ({"url": "file:///srv/a", "dir_info": {}}, "folder"),
         (
             {
                 "url": "https://example.org/a-1.whl?token=x",
@@ -26,7 +26,7 @@ from interlock.identity.facts import declared, machine_facts
             },
             "https://example.org/a-1.whl#sha256=12",
         ),
-        ({"url": "file:///home/me/a-1.whl", "archive_info": {}}, "a-1.whl"),
+        ({"url": "file:///srv/a-1.whl", "archive_info": {}}, "a-1.whl"),
         ({"no": "url"}, "unknown"),
         ([], "unknown"),
     ],

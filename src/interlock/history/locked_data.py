@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from interlock.engine.context import RunContext
-from interlock.engine.datasets import current_snapshot, reader_of
+from interlock.engine.datasets import look_at, reader_of, record_snapshot
 from interlock.errors import InterlockError
 from interlock.history.lockfile import LockedData
 from interlock.identity.artifact import Snapshot
@@ -16,7 +16,7 @@ def problem_with(context: RunContext, name: str, locked: LockedData) -> str:
         if known is not None:
             reader_of(context, name).locate(known.snapshot)
             return ""
-        now = current_snapshot(context, name)
+        now = look_at(context, name)
     except InterlockError as error:
         return f"snapshot {locked.snapshot} ({locked.digest[:19]}…) cannot be read: {error.what}"
     if now.digest == locked.digest:
@@ -27,11 +27,12 @@ def problem_with(context: RunContext, name: str, locked: LockedData) -> str:
 def bring_back(context: RunContext, name: str, locked: LockedData) -> str:
     """Let runs read the locked snapshot until further notice, and say what was done for it."""
     problem = problem_with(context, name, locked)
+    if problem:
+        raise InterlockError(f"The dataset {name!r} changed meanwhile: {problem}.")
     known = context.records.datasets.by_digest(locked.digest, name)
-    if problem or known is None:
-        raise InterlockError(f"The dataset {name!r} changed meanwhile: {problem or 'its snapshot is gone'}.")
-    context.records.datasets.pin(name, known.number)
-    return f"pinned to {name}@{known.number}"
+    number = known.number if known else record_snapshot(context, look_at(context, name))
+    context.records.datasets.pin(name, number)
+    return f"pinned to {name}@{number}"
 
 
 def _changes(locked: LockedData, now: Snapshot) -> str:

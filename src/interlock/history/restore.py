@@ -28,6 +28,7 @@ from interlock.history.transfer import (
     cache_of,
     own_store,
 )
+from interlock.identity.artifact import Part
 from interlock.identity.environment import environment
 from interlock.models.bundle_manifest import KIND as BUNDLE
 from interlock.models.registry import CHAMPION, promote
@@ -181,9 +182,19 @@ def _look_there(context: RunContext, lock: Lock, findings: _Findings, remote: Re
     )
     selection = Selection([_with_snapshot(one, snapshots) for one in selection.facts])
     lacking = find_missing(remote, own_store(context), selection).nowhere
+    findings.data -= {name for name, one in snapshots if _is_copied(facts, name, one, remote)}
     findings.problems += [f"{remote.name} lacks {one}" for one in lacking]
     findings.wanting = {name: one for name, one in findings.wanting.items() if not names[name]}
     findings.selection = selection
+
+
+def _is_copied(facts: Sequence[Incoming], dataset: str, digest: str, remote: Remote) -> bool:
+    """Tell whether another store has copies of all parts of a snapshot."""
+    there = remote.blobs()
+    for one in facts:
+        if one.fact.kind == "snapshot" and (one.body["dataset"], one.body["digest"]) == (dataset, digest):
+            return all(Part.from_json(part).bytes in there for part in one.body["parts"])
+    return False
 
 
 def _with_snapshot(one: Incoming, snapshots: set[tuple[str, str]]) -> Incoming:

@@ -12,7 +12,7 @@ from interlock.errors import InterlockError, did_you_mean
 from interlock.identity.artifact import Artifact
 from interlock.identity.digest import is_digest
 from interlock.models.bundle_manifest import KIND as BUNDLE
-from interlock.records.incoming import Incoming
+from interlock.records.incoming import TRAVELLING, Incoming
 from interlock.records.ledger import Body
 from interlock.store.formats.containers import blobs_of
 
@@ -78,8 +78,7 @@ def select(facts: Sequence[Incoming], names: Sequence[str], where: str) -> Selec
     asked.close()
     chosen, left_out = [], []
     for one in facts:
-        # Which snapshot runs read here is a setting of the place.
-        wanted = one.fact.kind != "pin" and (not names or asked.includes(one))
+        wanted = one.fact.kind in TRAVELLING and (not names or asked.includes(one))
         if one.body.get(_STATE.get(one.fact.kind, "")) in _UNFINISHED.get(one.fact.kind, ()):
             if wanted and one.fact.kind == "run":
                 left_out.append(one.body["id"])

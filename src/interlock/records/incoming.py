@@ -26,6 +26,12 @@ from interlock.records.schema import environments, metrics, patches, profiles
 PULLED = "pulled"
 """The tag of a run that has another number here than where it came from: from where, and its number there."""
 
+_WHOLE = {"environment": environments.c.digest, "patch": patches.c.digest, "profile": profiles.c.digest}
+"""What has no number and one state: the same here and there, or not here."""
+
+TRAVELLING = frozenset({*_WHOLE, *(what.kind for what in NUMBERED), "certificate", "alias"})
+"""The kinds that can be taken in; what is of another one is a matter of its own store."""
+
 NO_TIME = -1
 """The time of a part that no file of this machine has: its content must be looked at."""
 
@@ -106,12 +112,7 @@ class _Arrival:
         self._numbers = {what.kind: Numbers.read(connection, what) for what in NUMBERED}
         self._certificates = Numbers.read(connection, numbering.CERTIFICATE)
         self._whole = {
-            kind: set(connection.execute(sa.select(column)).scalars())
-            for kind, column in (
-                ("environment", environments.c.digest),
-                ("patch", patches.c.digest),
-                ("profile", profiles.c.digest),
-            )
+            kind: set(connection.execute(sa.select(column)).scalars()) for kind, column in _WHOLE.items()
         }
         self._keys = {(row["model"], row["key"]) for row in self._numbers["signal"].rows.values()}
         self._new: Counter[str] = Counter()
@@ -135,7 +136,7 @@ class _Arrival:
         for one in facts:
             if one.fact.kind == "alias":
                 moves.add(one.fact, one.body, wanted=one.wanted)
-            elif one.wanted and one.fact.kind != "pin":  # which snapshot runs read is a setting of the place
+            elif one.wanted and one.fact.kind in TRAVELLING:
                 self._take(one)
         self._new["alias"] += moves.bring(follow=follow)
         renumbered = dict([*self._renumbered("run", "/"), *self._renumbered("version", "@")])
