@@ -52,11 +52,7 @@ def diff_runs(context: RunContext, before: RunRecord, after: RunRecord) -> RunDi
         changed=tuple(name for name in FACETS if before.facets.get(name) != after.facets.get(name)),
         data=tuple(one for name in names for one in data_changes(context.records, name, before, after)),
         code=(*_parts(context, before, after), *_wiring(*graphs)),
-        configuration=(
-            *_params(before.params, after.params),
-            *_constants(*graphs),
-            *_settings(before, after),
-        ),
+        configuration=_configuration(before, after, *graphs),
         environment=environment_diff(context.records, before, after),
         metrics={
             name: (before.metrics.get(name), after.metrics.get(name))
@@ -115,6 +111,16 @@ def _sources(value: Any) -> str:
     return f"{value['kind']}({', '.join(_sources(item) for item in value['items'])})"
 
 
+def _configuration(
+    before: RunRecord, after: RunRecord, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> tuple[Change, ...]:
+    params = tuple(_params(before.params, after.params))
+    # A constant that moved as a param did is that param, handed on.
+    told = {(one.before, one.after) for one in params}
+    constants = (one for one in _constants(old, new) if (one.before, one.after) not in told)
+    return (*params, *constants, *setting_changes(before.facts, after.facts))
+
+
 def _params(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
     for name in dict.fromkeys((*before, *after)):
         if name not in before or name not in after or before[name] != after[name]:
@@ -128,10 +134,6 @@ def _constants(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
             now = new.get(name)
             if now and "value" in value and "value" in now and value["digest"] != now["digest"]:
                 yield Change("param", f"{node}.{name}", repr(value["value"]), repr(now["value"]))
-
-
-def _settings(before: RunRecord, after: RunRecord) -> Iterator[Change]:
-    return setting_changes(before.facts, after.facts)
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:
