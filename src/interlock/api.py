@@ -19,10 +19,12 @@ class Pipeline(GraphPipeline):
     """A pipeline that can be run from a script, a shell or a notebook."""
 
     def run(self, *, cache: bool = True, data: Mapping[str, int] | None = None, **params: Any) -> Run:
-        """Run the pipeline with these params in the project of the current folder, and return the run.
+        """Run the pipeline with these params in its project, and return the run.
 
         When the pipeline names a deployable, its gates are judged and a model version is registered, just
         as `interlock run` does it.
+
+        The project is that of the script which holds the pipeline, else that of the current folder.
 
         Args:
             cache: Whether earlier results for the same code, inputs and params may be taken.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
+from types import CodeType, TracebackType
 from typing import ClassVar
 
 
@@ -20,6 +22,7 @@ class InterlockError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    user_traceback: str = ""
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(what)
@@ -70,3 +73,34 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if names:
         return f"Known: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}."
     return ""
+
+
+def format_user_traceback(error: BaseException, after: CodeType | None = None) -> str:
+    """Return a traceback that starts at the user's first line; the frames of Interlock are left out.
+
+    An error that Interlock itself raised about a step (an output that cannot be stored, say) has no
+    user frames; then it is the message alone.
+
+    Args:
+        error: The error.
+        after: The function of ours that calls the user's: what comes before it is a library's.
+    """
+    tail = first_user_frame(error, after)
+    if tail is None and isinstance(error, InterlockError):
+        return str(error)
+    return "".join(traceback.TracebackException(type(error), error, tail).format()).rstrip()
+
+
+def first_user_frame(error: BaseException, after: CodeType | None = None) -> TracebackType | None:
+    """Return the first frame of the user's own that an error came through, or None."""
+    found = error.__traceback__
+    called = after is None
+    while found is not None and not (called and not _is_ours(found)):
+        called = called or found.tb_frame.f_code is after
+        found = found.tb_next
+    return found
+
+
+def _is_ours(frame: TracebackType) -> bool:
+    name = frame.tb_frame.f_globals.get("__name__", "")
+    return bool(name == "interlock" or name.startswith("interlock."))

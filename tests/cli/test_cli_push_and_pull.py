@@ -52,7 +52,14 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert interlock(folder, "promote", "tiny").returncode == 0
     assert interlock(folder, "lock").returncode == 0
     pushed = interlock_json(folder, "push", "../shared")
-    assert pushed["new"] == {"environment": 1, "snapshot": 1, "run": 1, "version": 1, "alias": 2}
+    assert pushed["new"] == {
+        "environment": 1,
+        "profile": 1,
+        "snapshot": 1,
+        "run": 1,
+        "version": 1,
+        "alias": 2,
+    }
     return folder
 
 
@@ -66,7 +73,7 @@ def test_a_run_elsewhere_is_a_hit_here(first: Path) -> None:
     folder = another_checkout(first, "ben")
     pulled = interlock(folder, "pull", "../shared")
     assert pulled.returncode == 0, pulled.stderr
-    assert "new in ben: 1 environment, 1 snapshot, 1 run, 1 version, 2 alias" in pulled.stdout
+    assert "new in ben: 1 environment, 1 profile, 1 snapshot, 1 run, 1 version, 2 alias" in pulled.stdout
     assert "objects" in pulled.stderr
     report = interlock_json(folder, "run", "tiny")
     assert report["run"] == "tiny/2"
@@ -135,6 +142,7 @@ def test_a_check_tells_what_differs_and_fails(first: Path) -> None:
     folder = another_checkout(first, "fay")
     interlock_json(folder, "restore", "--from", "../shared")
     (folder / "rows.csv").write_text("a\n1\n2\n3\n5\n")
+    interlock(folder, "data", "pin", "rows", "--off")
     checked = interlock(folder, "lock", "--check")
     assert checked.returncode == 1
     assert "data.rows: locked blake3:" in checked.stdout

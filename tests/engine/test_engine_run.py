@@ -17,10 +17,11 @@ from interlock import log, log_figure, log_table
 from interlock.engine.context import RunContext
 from interlock.engine.datasets import UnknownDataset
 from interlock.engine.metrics import MetricsError
-from interlock.engine.resources import BadMemorySize, NotEnoughResources, memory_bytes
+from interlock.engine.resources import NotEnoughResources
 from interlock.engine.tracking import NotLoggable
 from interlock.engine.worker import StepFailed
 from interlock.graph.model import UnknownNode
+from interlock.graph.options import BadMemorySize, memory_bytes
 from interlock.graph.pipeline import data, deployable
 from interlock.graph.step import step
 

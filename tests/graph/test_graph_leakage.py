@@ -146,6 +146,53 @@ def both_sides_joined_back() -> Any:
     return deployable(join(test, train), score(fit_model(train), test))
 
 
+@fit
+def standardise(rows: Frame) -> Frame:
+    return rows
+
+
+@fit
+def learn_calendar(rows: Frame) -> Frame:
+    return rows
+
+
+def rows_given_out_by_a_fit() -> Any:
+    train, test = by_day(standardise(data("d")))
+    return deployable(test, score(fit_model(train), test))
+
+
+def state_learned_from_all_rows_before_the_split() -> Any:
+    rows = data("d")
+    train, test = by_day(encode(rows, fit_encoder(rows)))
+    return deployable(test, score(fit_model(train), test))
+
+
+def rows_that_go_around_the_split() -> Any:
+    rows = clean(data("d"))
+    train, test = by_day(rows)
+    _, given = again(join(test, rows))
+    return deployable(given, score(fit_model(train), given))
+
+
+def one_file_under_two_names() -> Any:
+    train, test = by_day(data("f.csv"))
+    return deployable(test, score(fit_model(join(train, data("./g/../f.csv"))), test))
+
+
+def cleaned_reference_data_on_both_sides() -> Any:
+    airports = clean(data("airports", reference=True))
+    train, test = by_day(data("d"))
+    train, test = join(train, airports), join(test, airports)
+    return deployable(test, score(fit_model(train), test))
+
+
+def learned_from_reference_data_on_both_sides() -> Any:
+    calendar = clean(data("calendar", reference=True))
+    encoder = fit_encoder(calendar)
+    train, test = by_day(data("d"))
+    return deployable(test, score(fit_model(encode(train, encoder)), encode(test, encoder)))
+
+
 @pytest.mark.parametrize(
     ("connect", "leaking"),
     [
@@ -161,6 +208,13 @@ def both_sides_joined_back() -> Any:
         (a_fit_that_does_not_lead_to_the_answer, []),
         (rows_joined_with_another_source_on_both_sides, ["fit_model"]),
         (rows_joined_with_reference_data_on_both_sides, []),
+        (both_sides_joined_back, ["fit_model"]),
+        (rows_given_out_by_a_fit, ["standardise"]),
+        (state_learned_from_all_rows_before_the_split, ["fit_encoder"]),
+        (rows_that_go_around_the_split, ["fit_model"]),
+        (one_file_under_two_names, ["fit_model"]),
+        (cleaned_reference_data_on_both_sides, []),
+        (learned_from_reference_data_on_both_sides, []),
     ],
 )
 def test_which_fits_leak(connect: Callable[[], Any], leaking: list[str]) -> None:
@@ -173,6 +227,40 @@ def test_a_leak_names_its_path_from_the_source_to_the_fit() -> None:
     (leak,) = find_leaks(Pipeline(encoder_sees_all).trace({})).leaks
     assert leak.path == ("data:d", "clean", "fit_encoder")
     assert "'fit_encoder' learns from 'clean', which may hold rows of the given 'by_day.1'" in leak.reason
+
+
+def test_a_fit_that_gives_rows_is_told_what_it_should_be() -> None:
+    (leak,) = find_leaks(Pipeline(rows_given_out_by_a_fit).trace({})).leaks
+    assert leak.path == ("data:d", "standardise")
+    assert "return rows from a @step" in leak.reason
+
+
+def test_two_datasets_of_one_place_are_one_source() -> None:
+    def connect() -> Any:
+        train, test = by_day(data("d"))
+        return deployable(test, score(fit_model(join(train, data("same"))), test))
+
+    graph = Pipeline(connect).trace({})
+    assert find_leaks(graph).leaks == ()
+    (leak,) = find_leaks(graph, {"d": "/data/d.csv", "same": "/data/d.csv"}).leaks
+    assert leak.path == ("data:same", "join", "fit_model")
+
+
+@pytest.mark.parametrize(
+    ("given_from", "why"),
+    [
+        (lambda: learn_calendar(data("c", reference=True)), "come out of the @fit 'learn_calendar'"),
+        (lambda: clean(data("c", reference=True)), "is reference data"),
+    ],
+)
+def test_rows_without_a_known_source_are_not_called_clean(given_from: Callable[[], Any], why: str) -> None:
+    def connect() -> Any:
+        train, test = by_day(given_from())
+        return deployable(test, score(fit_model(train), test))
+
+    report = find_leaks(Pipeline(connect).trace({}))
+    assert (report.checked, report.leaks) == (False, ())
+    assert why in report.why_unchecked
 
 
 def test_a_waived_leak_keeps_its_reason() -> None:

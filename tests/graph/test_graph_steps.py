@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from interlock.graph.model import GraphError
@@ -94,13 +97,89 @@ def test_every_graph_error_is_one_of_ours() -> None:
     assert issubclass(TraceError, GraphError)
 
 
-def test_none_is_returned_only_where_it_is_promised() -> None:
-    def forgets(rows: list) -> dict[str, int]:  # type: ignore[type-arg]
-        return None  # type: ignore[return-value]
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("retries", 1.5, "retries takes a whole number"),
+        ("retries", "3", "retries takes a whole number"),
+        ("retries", -1, "retries takes a whole number"),
+        ("memory", "4 potatoes", "memory takes a size"),
+        ("memory", 4, "memory takes a size"),
+        ("cache", "no", "cache takes True or False"),
+        ("pickle", 1, "pickle takes True or False"),
+        ("timeout", float("nan"), "timeout takes seconds above 0"),
+        ("timeout", 0, "timeout takes seconds above 0"),
+        ("timeout", "1 moon", "timeout takes seconds above 0"),
+        ("cpus", "2", "cpus takes a number"),
+        ("gpus", float("inf"), "gpus takes a number"),
+    ],
+)
+def test_an_option_of_a_wrong_kind_names_the_step(option: str, value: Any, said: str) -> None:
+    with pytest.raises(StepDefinitionError, match=f"@step of step 'train': {said}"):
 
-    def either(rows: list) -> dict[str, int] | None:  # type: ignore[type-arg]
-        return None
+        @step(**{option: value})
+        def train() -> int:
+            return 1
 
-    with pytest.raises(StepOutputError, match=r"'forgets' returned None, but its annotation promises dict"):
-        step(forgets).split_outputs(None)
-    assert step(either).split_outputs(None) == {"result": None}
+
+def test_a_timeout_may_be_written_with_its_unit() -> None:
+    @step(timeout="1.5m")
+    def train() -> int:
+        return 1
+
+    assert train.options.timeout == 90
+
+
+def test_a_split_with_one_output_is_refused() -> None:
+    with pytest.raises(StepDefinitionError, match="@split 'half' has one output") as caught:
+
+        @split
+        def half(rows: pd.DataFrame) -> pd.DataFrame:
+            return rows
+
+    assert "tuple[pd.DataFrame, pd.DataFrame]" in caught.value.hint
+
+
+class TwoSides(NamedTuple):
+    left: pd.DataFrame
+    right: pd.DataFrame
+
+
+@pytest.mark.parametrize(
+    ("promised", "returned", "said"),
+    [
+        (pd.DataFrame, None, "returned None, but its annotation promises DataFrame"),
+        (dict[str, float], None, r"returned None, but its annotation promises dict"),
+        (int, None, "promises int"),
+        (pd.DataFrame, pl.DataFrame(), r"returned polars.DataFrame, but its annotation promises DataFrame"),
+        (np.ndarray, pd.Series([1]), "returned pandas.Series"),
+        (tuple[pd.DataFrame, pd.Series], (pd.DataFrame(), None), "returned None as its output '1'"),
+        (TwoSides, TwoSides(pd.DataFrame(), 1), "returned int as its output 'right'"),
+    ],
+)
+def test_an_output_that_the_annotation_rules_out_is_an_error(promised: Any, returned: Any, said: str) -> None:
+    def gives():  # type: ignore[no-untyped-def]
+        return returned
+
+    gives.__annotations__["return"] = promised
+    with pytest.raises(StepOutputError, match=said):
+        step(gives).split_outputs(returned)
+
+
+@pytest.mark.parametrize(
+    ("promised", "returned"),
+    [
+        (None, None),
+        (int | None, None),
+        (Any, None),
+        (float, 1),
+        (list[int], ["a"]),
+        (pd.DataFrame | pl.DataFrame, pl.DataFrame()),
+    ],
+)
+def test_what_the_annotation_does_not_rule_out_passes(promised: Any, returned: Any) -> None:
+    def gives():  # type: ignore[no-untyped-def]
+        return returned
+
+    gives.__annotations__["return"] = promised
+    assert step(gives).split_outputs(returned) == {"result": returned}

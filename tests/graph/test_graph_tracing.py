@@ -10,7 +10,7 @@ import pytest
 from interlock.graph.annotations import ConnectionTypeError, fits
 from interlock.graph.model import Const, CycleError, Graph, GraphError, Group, Node, Ref, UnknownNode
 from interlock.graph.params import ParamError
-from interlock.graph.pipeline import DeployableError, Pipeline, data, deployable
+from interlock.graph.pipeline import DeployableError, Pipeline, PipelineFailed, data, deployable
 from interlock.graph.slices import check_deployable
 from interlock.graph.step import step
 from interlock.graph.tracing import TraceError
@@ -114,11 +114,41 @@ def test_two_different_steps_of_one_name_are_refused_with_both_places() -> None:
         (lambda out: out[0], "takes the item 0 of 'add'"),
         (lambda out: len(out), "asks for the length of 'add'"),
         (lambda out: out(), "calls 'add'"),
+        (lambda out: out**2, "computes with 'add'"),
+        (lambda out: 2 // out, "computes with 'add'"),
+        (lambda out: abs(out), "computes with 'add'"),
+        (lambda out: np.ones(2) + out, "computes with 'add'"),
+        (lambda out: float(out), "converts 'add'"),
+        (lambda out: round(out, 2), "converts 'add'"),
+        (lambda out: range(out), "converts 'add'"),
+        (lambda out: np.mean(out), "reads the attribute 'mean' of 'add'"),
+        (lambda out: np.asarray(out), "converts 'add'"),
+        (lambda out: out == 1, "compares 'add'"),
+        (lambda out: out != 1, "compares 'add'"),
+        (lambda out: out > 1, "compares 'add'"),
+        (lambda out: out in [1, 2], "compares 'add'"),
+        (lambda out: 1 in out, "compares 'add'"),
+        (lambda out: f"{out}", "writes into text 'add'"),
+        (lambda out: str(out), "writes into text 'add'"),
+        (lambda out: {out}, "puts into a set or a dict, by its hash, 'add'"),
+        (lambda out: setattr(out, "name", 1), "sets the attribute 'name' of 'add'"),
     ],
 )
 def test_an_output_has_no_value_while_tracing(use: Callable[[Any], Any], message: str) -> None:
-    with pytest.raises(TraceError, match=message):
+    with pytest.raises(TraceError, match=message) as caught:
         trace(lambda: use(add(1)))
+    assert __file__ in caught.value.where
+
+
+def test_an_error_of_the_function_itself_is_told_from_the_users_line() -> None:
+    def connect() -> Any:
+        _one, _two, _three = (add(1), add(2))
+
+    with pytest.raises(PipelineFailed, match="'connect' cannot be connected: ValueError") as caught:
+        Pipeline(connect).trace({})
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert caught.value.user_traceback.splitlines()[1].endswith("in connect")
+    assert __file__ in caught.value.where
 
 
 def test_a_wrong_call_says_what_the_step_takes() -> None:
@@ -247,12 +277,12 @@ def test_wrong_params_are_all_named(raw: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("connect", "said"),
     [
-        (lambda: add(1) == 1, "computes with 'add'"),
+        (lambda: add(1) == 1, "compares 'add'"),
         (lambda: add(1) % 2, "computes with 'add'"),
         (lambda: add("1"), "'a' of step 'add' takes int, not '1'"),
         (lambda: add(1, b=1.5), "'b' of step 'add' takes int, not 1.5"),
         (lambda: add.map(a=[1, 2]), "add.map is given no list to walk over"),
-        (lambda: {}[add(1, b=True)], "The function of pipeline 'p' failed: KeyError"),
+        (lambda: {}[1], "Pipeline 'p' cannot be connected: KeyError"),
         (lambda: deployable(add(1), add(2), waive=["fit"]), "not as ['fit']"),  # type: ignore[arg-type]
     ],
 )
@@ -298,3 +328,63 @@ def test_a_pipeline_names_each_of_its_params() -> None:
 
     with pytest.raises(ParamError, match=r"takes \*numbers; a pipeline names each"):
         Pipeline(connect, name="p").bind({})
+
+
+@step
+def typed(
+    x: int,
+    names: list[str] | None = None,
+    rates: dict[str, float] | None = None,
+    pair: tuple[int, str] = (1, "a"),
+) -> int:
+    return x
+
+
+@step
+def texts() -> str:
+    return "a"
+
+
+@pytest.mark.parametrize(
+    ("connect", "said"),
+    [
+        (lambda: typed("not an int"), "'x' of step 'typed' takes int, not 'not an int'"),
+        (lambda: typed(None), "takes int, not None"),
+        (lambda: typed(1, names=["a", 2]), "'names' of step 'typed'"),
+        (lambda: typed(1, rates={"a": "x"}), "'rates' of step 'typed'"),
+        (lambda: typed(1, pair=(1, 2)), "'pair' of step 'typed'"),
+        (
+            lambda: typed(1, names=["a", add(1)]),
+            "Step 'add' gives int, but 'names' of step 'typed' takes str",
+        ),
+        (
+            lambda: typed(1, rates={"a": texts()}),
+            "Step 'texts' gives str, but 'rates' of step 'typed' takes float",
+        ),
+        (lambda: typed.map([1, "a"]), "'x' of step 'typed'"),
+        (lambda: typed.map([add(1), texts()]), "Step 'texts' gives str, but 'x' of step 'typed' takes int"),
+    ],
+)
+def test_plain_values_and_what_containers_hold_are_checked_too(connect: Callable[[], Any], said: str) -> None:
+    with pytest.raises(ConnectionTypeError, match=said):
+        trace(connect)
+
+
+def test_values_that_may_fit_pass() -> None:
+    trace(
+        lambda: typed(
+            np.int64(1), names=[], rates={"a": 1, "b": np.float32(2), "c": add(1)}, pair=(True, "b")
+        )
+    )
+    trace(lambda: typed(1, names=None))
+
+
+def test_a_dict_param_is_checked_inside() -> None:
+    def connect(d: dict[str, float]) -> Any:
+        return add(1)
+
+    pipeline = Pipeline(connect)
+    assert pipeline.bind({"d": '{"a": 1}'}) == {"d": {"a": 1.0}}
+    for wrong in ('{"a": "x"}', {"a": "x"}):
+        with pytest.raises(ParamError, match="Param 'd' of pipeline 'connect' takes"):
+            pipeline.bind({"d": wrong})

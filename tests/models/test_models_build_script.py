@@ -105,7 +105,7 @@ def test_what_is_typed_in_runs_and_says_why_there_is_no_version(tmp_path: Path, 
 
 
 def test_a_script_outside_of_the_project_is_no_part_of_it(tmp_path: Path) -> None:
-    write(tmp_path / "project", {})
+    write(tmp_path / "project", {"interlock.toml": ""})
     write(tmp_path / "away", {"train.py": STEPS + GUARDED})
     done = python(tmp_path / "project", "../away/train.py")
     assert done.returncode == 1

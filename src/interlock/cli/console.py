@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -49,19 +49,28 @@ def _pass_on() -> None:
     raise BrokenPipeError
 
 
-def print_json(body: Any, *, indent: int | None = 2) -> None:
+def print_json(body: Any, out: TextIO | None = None, *, indent: int | None = 2) -> None:
     """Print one JSON value at once; NaN and the infinities become null, which JSON has."""
-    spelled = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    out = out or sys.stdout
+    spelled = (out.encoding or "").lower().replace("-", "") != "utf8"
     text = json.dumps(_strict(body), indent=indent, ensure_ascii=spelled, allow_nan=False, default=str)
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    out.write(f"{text}\n")
+    out.flush()
     _answered.set(True)
 
 
 def print_json_error(error: InterlockError) -> None:
     """Print an error as the one JSON value that is owed, unless a report has been printed that tells of it."""
     if not _answered.get():
-        print_json({"error": {"what": error.what, "where": error.where, "hint": error.hint}})
+        print_json({"error": error_body(error)})
+
+
+def error_body(error: BaseException) -> dict[str, str]:
+    """Return an error as it stands in JSON: its kind, what was wrong, where, and the way out."""
+    if isinstance(error, InterlockError):
+        return {"kind": type(error).__name__, "what": error.what, "where": error.where, "hint": error.hint}
+    said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+    return {"kind": type(error).__name__, "what": said, "where": "", "hint": ""}
 
 
 def _strict(value: Any) -> Any:
@@ -75,7 +84,9 @@ def _strict(value: Any) -> Any:
 
 
 def print_error(error: InterlockError) -> None:
-    """Print what was wrong, where, and the way out."""
+    """Print what was wrong, where, and the way out; first the user's own traceback, where there is one."""
+    if error.user_traceback:
+        sys.stderr.write("\n" + "\n".join(map(_shown, error.user_traceback.splitlines())) + "\n\n")
     first, *rest = [_shown(line) for line in str(error).splitlines()]
     typer.secho(f"error: {first}", fg="red", bold=True, err=True)
     for line in rest:

@@ -7,7 +7,8 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import TextIO
+from importlib.metadata import version
+from typing import Annotated, TextIO
 
 import typer
 
@@ -47,6 +48,23 @@ app = typer.Typer(
     rich_markup_mode=None,  # the help is text; laying it out with rich would double the start-up time
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"interlock {version('interlock')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Keeps a machine-learning project production-ready: train, gate, serve, watch, retrain."""
+
+
 for part in (
     run,
     runs,

@@ -54,7 +54,9 @@ def parse_params(words: Sequence[str], option: str = "-p") -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise UsageError(f"{option} takes NAME=VALUE, not {word!r}.")
+            raise UsageError(
+                f"{option} takes {'NAME=TEXT' if option == '--tag' else 'NAME=VALUE'}, not {word!r}."
+            )
         if name in found:
             raise UsageError(f"{option} gives {name!r} twice.")
         found[name] = value

@@ -16,11 +16,18 @@ _MARKS = {
 
 
 class PrintedProgress:
-    """Prints each step when it is done, and while it runs where stderr is a terminal."""
+    """Prints each step when it is done, and while it runs where stderr is a terminal.
+
+    Attributes:
+        run: The id of the run, once it has one.
+        steps: What became of each step so far.
+    """
 
     def __init__(self) -> None:
         self._console = console(stderr=True)
         self._width = 24
+        self.run: str | None = None
+        self.steps: list[StepResult] = []
 
     def _say(self, text: str, *, end: str = "\n", style: str) -> None:
         with contextlib.suppress(OSError):  # whoever looked on went away; the run goes on
@@ -28,6 +35,7 @@ class PrintedProgress:
 
     def run_started(self, run_id: str, steps: int) -> None:
         """Print the id of the run."""
+        self.run = run_id
         self._say(f"run {run_id}: {steps} step{'s' if steps != 1 else ''}", style="bold")
 
     def step_started(self, name: str, position: int) -> None:  # noqa: ARG002 - the protocol has it
@@ -37,6 +45,7 @@ class PrintedProgress:
 
     def step_finished(self, result: StepResult, position: int) -> None:  # noqa: ARG002 - as above
         """Print the state and the time of the step."""
+        self.steps.append(result)
         mark, style = _MARKS[result.state]
         word = "" if result.state == "ran" else f"  {result.state}"
         seconds = "" if result.state == "skipped" else shown_seconds(result.seconds)

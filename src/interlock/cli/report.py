@@ -6,10 +6,14 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from interlock.cli.console import error_body
 
-    from interlock.models.build import Build, LeakageRefused
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from interlock.engine.result import StepResult
+    from interlock.models.build import Build
+    from interlock.records.model import RunRecord
 
 
 def run_report(made: Build) -> dict[str, Any]:
@@ -20,10 +24,7 @@ def run_report(made: Build) -> dict[str, Any]:
     report: dict[str, Any] = {
         "run": run.id,
         "status": run.status,
-        "steps": [
-            {"name": step.name, "state": step.state, "seconds": step.seconds, "error": step.error}
-            for step in run.steps
-        ],
+        "steps": [_step(step) for step in run.steps],
         "params": recordable(run.params),
         "metrics": dict(run.metrics),
         "model": made.version.number if made.version else None,
@@ -32,19 +33,24 @@ def run_report(made: Build) -> dict[str, Any]:
     return report | {"hint": next_step(made)}
 
 
-def refusal_report(refused: LeakageRefused, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the report of a run of the pipeline `name`, as it was asked for, that was refused before anything ran."""
-    from interlock.engine.recordable import recordable
-
+def broken_report(
+    run: RunRecord, steps: Sequence[StepResult], error: BaseException, hint: str = ""
+) -> dict[str, Any]:
+    """Return the report of a run that ended without a result: refused, failed outside a step, or cancelled."""
     return {
-        "run": refused.run_id,
-        "status": "refused",
-        "steps": [],
-        "params": recordable(params),
-        "metrics": {},
+        "run": run.id,
+        "status": run.status,
+        "steps": [_step(step) for step in steps],
+        "params": dict(run.params),
+        "metrics": dict(run.metrics),
         "model": None,
-        "hint": f"interlock check {name}",
+        "error": error_body(error),
+        "hint": hint or f"interlock show {run.id}",
     }
+
+
+def _step(step: StepResult) -> dict[str, Any]:
+    return {"name": step.name, "state": step.state, "seconds": step.seconds, "error": step.error}
 
 
 def next_step(made: Build) -> str:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from interlock.cli.console import console, print_error, print_json, print_table, shown_metrics
+from interlock.cli.console import console, error_body, print_error, print_json, print_table, shown_metrics
 from interlock.cli.options import CheckContent, Json, Param, parse_params, this_context, this_project
+from interlock.cli.report import broken_report, next_step, run_report
+from interlock.cli.stdout import reserved_stdout
 from interlock.cli.stopping import stoppable
 from interlock.errors import InterlockError, UsageError
 
 if TYPE_CHECKING:
     from interlock.engine.context import RunContext
+    from interlock.engine.datasets import DataChoice
     from interlock.models.build import Build
     from interlock.stack.targets import Target
 
@@ -65,74 +69,133 @@ def run(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     json: Json = False,
 ) -> None:
     """Train: run a pipeline, judge its gates, and register a model version."""
-    from interlock.engine.snapshots import parse_choice
+    from interlock.engine.snapshots import parse_choice  # brings the records: not for --help
+
+    choice = parse_choice(data, check_content=check_content)
+    asked = _Asked(
+        pipeline, param, no_cache, dry, from_step, tag, seed, twice, fail_if_refused, choice, signal
+    )
+    if json:
+        _run_as_json(asked)
+    else:
+        _run(asked, None)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The words of one `interlock run`."""
+
+    pipeline: str
+    param: list[str]
+    no_cache: bool
+    dry: bool
+    from_step: str
+    tag: list[str]
+    seed: int
+    twice: bool
+    fail_if_refused: bool
+    data: DataChoice
+    signal: int | None
+
+    def how(self) -> dict[str, Any]:
+        return {
+            "cache": not self.no_cache,
+            "from_step": self.from_step or None,
+            "seed": self.seed,
+            "data": self.data,
+        }
+
+
+def _run_as_json(asked: _Asked) -> None:
+    """Print exactly one object, whatever happens."""
+    with reserved_stdout() as out:
+        report = _Report(out)
+        try:
+            _run(asked, report)
+        except typer.Exit:
+            raise
+        except BaseException as error:
+            report.print({"error": error_body(error)})
+            raise
+
+
+class _Report:
+    """Prints the first object that it is given; what comes later is an error that stderr tells."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out: TextIO | None = out
+
+    def print(self, body: dict[str, Any]) -> None:
+        if self._out is not None:
+            print_json(body, self._out)
+            self._out = None
+
+
+def _run(asked: _Asked, report: _Report | None) -> None:
     from interlock.stack.targets import load_pipeline  # imports the user's code: not for --help
 
-    if dry and (signal is not None or tag or twice):
+    if asked.dry and (asked.signal is not None or asked.tag or asked.twice):
         raise UsageError("--dry makes no run that could have a tag or a signal, or be run twice.")
-    target = load_pipeline(this_project(), pipeline)
-    params = target.params(parse_params(param))
-    how: dict[str, Any] = {
-        "cache": not no_cache,
-        "from_step": from_step or None,
-        "seed": seed,
-        "data": parse_choice(data, check_content=check_content),
-    }
+    given, tags = parse_params(asked.param), parse_params(asked.tag, "--tag")
+    target = load_pipeline(this_project(), asked.pipeline)
+    params = target.params(given)
     with this_context() as context:
-        if dry:
-            _dry(target, context, params, how, as_json=json)
-        else:
-            how |= {"signal_id": signal, "tags": parse_params(tag, "--tag")}
-            made = _run(target, context, params, how, twice=twice, as_json=json, name=pipeline)
-            if fail_if_refused:
-                _fail_if_refused(made)
+        if asked.dry:
+            _dry(target, context, params, asked.how(), report)
+            return
+        how = asked.how() | {"signal_id": asked.signal, "tags": tags}
+        made = _build(target, context, {"params": params, **how}, report, asked.pipeline)
+        moving = _twice(context, made) if asked.twice and made.run.failure is None else None
+        if report:
+            report.print(run_report(made) | ({} if moving is None else {"not_deterministic": moving}))
+        _say(made, quietly=report is not None)
+        if moving is not None:
+            _say_moving(moving, quietly=report is not None)
+        if asked.fail_if_refused:
+            _fail_if_refused(made)
 
 
 def _dry(
-    target: Target, context: RunContext, params: dict[str, Any], how: dict[str, Any], *, as_json: bool
-) -> None:
-    from interlock.engine.plan import plan_graph
-
-    steps = plan_graph(target.pipeline.trace(params), context, **how)
-    if as_json:
-        plan = [{"name": step.name, "state": step.state, "reason": step.reason} for step in steps]
-        print_json({"plan": plan, "params": params})
-    else:
-        print_table("", ("step", "would be", "because"), [(s.name, s.state, s.reason) for s in steps])
-
-
-def _run(
     target: Target,
     context: RunContext,
     params: dict[str, Any],
     how: dict[str, Any],
-    *,
-    twice: bool,
-    as_json: bool,
-    name: str,
+    report: _Report | None,
+) -> None:
+    from interlock.engine.plan import plan_graph
+    from interlock.engine.recordable import recordable
+
+    steps = plan_graph(target.pipeline.trace(params), context, **how)
+    if report:
+        plan = [{"name": step.name, "state": step.state, "reason": step.reason} for step in steps]
+        report.print({"plan": plan, "params": recordable(params)})
+    else:
+        print_table("", ("step", "would be", "because"), [(s.name, s.state, s.reason) for s in steps])
+
+
+def _build(
+    target: Target, context: RunContext, how: dict[str, Any], report: _Report | None, name: str
 ) -> Build:
     from interlock.cli.progress import PrintedProgress
-    from interlock.cli.report import refusal_report, run_report
     from interlock.models.build import Build, LeakageRefused, NoVersion, build
 
+    progress = PrintedProgress()
     try:
         with stoppable():
-            made = build(target, context, params=params, progress=PrintedProgress(), echo=sys.stderr, **how)
-    except LeakageRefused as refused:
-        if as_json:
-            print_json(refusal_report(refused, name, params))
-        raise
+            return build(target, context, progress=progress, echo=sys.stderr, **how)
     except NoVersion as unbundled:  # the run stands, and its report is owed
-        if as_json:
-            print_json(run_report(Build(unbundled.run)) | {"hint": unbundled.hint})
+        if report:
+            report.print(run_report(Build(unbundled.run)) | {"hint": unbundled.hint})
         raise
-    moving = _twice(context, made) if twice and made.run.failure is None else None
-    if as_json:
-        print_json(run_report(made) | ({} if moving is None else {"not_deterministic": moving}))
-    _say(made, quietly=as_json)
-    if moving is not None:
-        _say_moving(moving, quietly=as_json)
-    return made
+    except LeakageRefused as refused:
+        if report:
+            hint = f"interlock check {name}"
+            report.print(broken_report(context.records.runs.get(refused.run_id), [], refused, hint))
+        raise
+    except BaseException as error:
+        if report and progress.run is not None:
+            report.print(broken_report(context.records.runs.get(progress.run), progress.steps, error))
+        raise
 
 
 def _fail_if_refused(made: Build) -> None:
@@ -160,16 +223,12 @@ def _say_moving(moving: list[dict[str, Any]], *, quietly: bool) -> None:
 def _say(made: Build, *, quietly: bool) -> None:
     failure = made.run.failure
     if failure is not None:
-        if failure.in_user_code:
-            sys.stderr.write(f"\n{failure.user_traceback}\n\n")
         raise failure
     if not quietly:
         _print_outcome(made)
 
 
 def _print_outcome(made: Build) -> None:
-    from interlock.cli.report import next_step
-
     out = console()
     if made.run.metrics:
         out.print(shown_metrics(made.run.metrics))
@@ -187,13 +246,15 @@ def check(
     """Look for structural leakage and wrong connections; nothing is run."""
     from interlock.cli.check import check_target
 
-    found = check_target(pipeline, parse_params(param))
     if json:
-        print_json(found)
+        with reserved_stdout() as out:
+            found, code = check_target(pipeline, param)
+            print_json(found, out)
     else:
+        found, code = check_target(pipeline, param)
         _print_check(found)
-    if found["errors"] or any(leak["waived"] is None for leak in found["leaks"]):
-        raise typer.Exit(1)
+    if code:
+        raise typer.Exit(code)
 
 
 def _print_check(found: dict[str, Any]) -> None:

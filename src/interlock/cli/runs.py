@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -102,6 +104,11 @@ def show(
         ),
     ],
     logs: Annotated[bool, typer.Option("--logs", help="Print what the steps printed.")] = False,
+    series: Annotated[str, typer.Option(metavar="NAME", help="Print the points of a logged series.")] = "",
+    save: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the logged figures and tables into a folder.")
+    ] = None,
+    patch: Annotated[bool, typer.Option("--patch", help="Print what was not committed, as a patch.")] = False,
     json: Json = False,
 ) -> None:
     """Show a run, or a model version and why its gates said what they said."""
@@ -110,11 +117,41 @@ def show(
         if "@" in name:
             from interlock.cli.models import show_version
 
-            if logs:
-                raise UsageError("--logs goes with a run.", hint="interlock show MODEL/NUMBER --logs")
+            if logs or series or save or patch:
+                said = "--logs, --series, --save and --patch go with a run."
+                raise UsageError(said, hint="interlock show MODEL/NUMBER --logs")
             show_version(context, name, as_json=json)
             return
-        _show_run(context, name, logs=logs, as_json=json)
+        context.records.runs.mark_lost()
+        if patch:
+            _show_patch(context, name, as_json=json)
+        elif series or save:
+            _show_logged(context, name, series, save, as_json=json)
+        else:
+            _show_run(context, name, logs=logs, as_json=json)
+
+
+def _show_patch(context: RunContext, run_id: str, *, as_json: bool) -> None:
+    text = context.records.runs.patch(run_id)
+    if as_json:
+        print_json({"run": run_id, "patch": text})
+    else:
+        sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
+
+
+def _show_logged(context: RunContext, run_id: str, series: str, save: Path | None, *, as_json: bool) -> None:
+    from interlock.cli.logged import logged_json, print_series, save_logged
+    from interlock.engine.logged import logged_in
+
+    logged = logged_in(context.records, run_id)
+    if series:
+        print_series(logged, run_id, series, as_json=as_json)
+    if save:
+        written = save_logged(context, logged, save)
+        if not series and as_json:
+            print_json({"logged": logged_json(logged), "saved": [str(path) for path in written]})
+        elif not series:
+            console().print("\n".join(map(str, written)))
 
 
 def _meant(context: RunContext, name: str) -> str:
@@ -131,19 +168,24 @@ def _meant(context: RunContext, name: str) -> str:
 
 
 def _show_run(context: RunContext, run_id: str, *, logs: bool, as_json: bool) -> None:
+    from interlock.cli.logged import logged_json, print_logged
+    from interlock.engine.logged import logged_in
+
     records = context.records
     run, steps = records.runs.get(run_id), records.steps.of(run_id)
     printed = records.logs.read(run_id) if logs else []
     certificates = records.certificates.of(run_id)
+    logged = logged_in(records, run_id)
     if as_json:
         body = _run_json(run) | {"steps": [_step_json(step) for step in steps]}
-        body |= {"certificates": [asdict(one) for one in certificates]}
+        body |= {"certificates": [asdict(one) for one in certificates], "logged": logged_json(logged)}
         print_json(body | {"logs": [asdict(chunk) for chunk in printed]} if logs else body)
         return
     _print_run(run, certificates)
     print_table(
         "", ("step", "state", "took", "cpu", "memory", "because"), [_step_row(step) for step in steps]
     )
+    print_logged(logged)
     for step in steps:
         if step.error:
             console().print(f"{step.node}:\n{step.error}", style="red")
@@ -160,6 +202,7 @@ def _print_run(run: RunRecord, certificates: Sequence[Certificate]) -> None:
         "started": shown_time(run.started_at),
         "params": "  ".join(f"{name}={value}" for name, value in run.params.items()),
         "metrics": shown_metrics(run.metrics),
+        "tags": "  ".join(f"{name}={text}" for name, text in run.tags.items()),
         "data": "  ".join(f"{name} {digest[:20]}" for name, digest in run.snapshots.items()),
         "code": _git(run.git),
         "environment": (run.environment or "")[:20],
@@ -177,7 +220,7 @@ def _print_run(run: RunRecord, certificates: Sequence[Certificate]) -> None:
 def _git(git: Any) -> str:
     if not git or not git.get("commit"):
         return ""
-    return f"{git['commit'][:12]}{' with uncommitted changes' if git.get('dirty') else ''}"
+    return f"{git['commit'][:12]}{' with uncommitted changes (--patch)' if git.get('dirty') else ''}"
 
 
 def _step_row(step: StepRecord) -> tuple[str, ...]:

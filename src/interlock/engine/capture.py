@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 StreamName = Literal["stdout", "stderr"]
 
@@ -48,9 +49,10 @@ class _Tee(io.TextIOBase):
         self._name: StreamName = name
         self._echo = echo
         self._original = original
+        self.running: Printed | None = None  # for threads: a step's context does not reach into them
 
     def write(self, text: str) -> int:
-        printed = _PRINTED.get()
+        printed = _PRINTED.get() or self.running
         if printed is None:
             return self._original.write(text)
         printed.add(self._name, text)
@@ -83,18 +85,37 @@ def capturing_streams(echo: TextIO | None) -> Iterator[None]:
         echo: Where text that a step prints is shown as well; None shows it nowhere.
     """
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Tee("stdout", echo, before[0]), _Tee("stderr", echo, before[1])
+    tees = _Tee("stdout", echo, before[0]), _Tee("stderr", echo, before[1])
+    handlers = _handlers_of(before)
+    sys.stdout, sys.stderr = tees
+    for handler in handlers:
+        handler.setStream(tees[handler.stream is before[1]])
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
+        for handler in handlers:
+            if handler.stream in tees:
+                handler.setStream(before[tees.index(handler.stream)])
+
+
+def _handlers_of(streams: tuple[TextIO, TextIO]) -> list[logging.StreamHandler[Any]]:
+    """Return the handlers of logging that write to these streams: one made at import has its stream from then."""
+    loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    handlers = {one for logger in loggers if isinstance(logger, logging.Logger) for one in logger.handlers}
+    return [one for one in handlers if isinstance(one, logging.StreamHandler) and one.stream in streams]
 
 
 @contextmanager
 def printing_into(printed: Printed) -> Iterator[Printed]:
     """Keep what is printed inside the block."""
     token = _PRINTED.set(printed)
+    tees = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, _Tee)]
+    for tee in tees:
+        tee.running = printed
     try:
         yield printed
     finally:
         _PRINTED.reset(token)
+        for tee in tees:
+            tee.running = None

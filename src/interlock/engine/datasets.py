@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import GenericAlias
 from typing import Any
 
 from interlock.engine.context import RunContext
 from interlock.errors import InterlockError, did_you_mean
-from interlock.graph.annotations import NOTHING, type_name
-from interlock.graph.model import Graph, Node, Ref
+from interlock.graph.annotations import NOTHING, items_of, type_name
+from interlock.graph.model import Graph, Group, Input, Node, Ref
 from interlock.identity.artifact import Part, Snapshot
 from interlock.records.model import SnapshotRecord
 from interlock.stack.config import DataConfig, Project
 from interlock.store.sources.address import scheme_of
 from interlock.store.sources.faults import ChangedPart, LostSnapshot
+from interlock.store.sources.local import find_files
 from interlock.store.sources.reading import Reader, copy_parts, is_read_later, named_type
 from interlock.store.sources.snapshots import take_snapshot
 from interlock.store.sources.source import Shelf
@@ -153,6 +156,30 @@ def reader_of(context: RunContext, name: str) -> Reader:
     return Reader(context.project.root, config or DataConfig(uri=name), shelf_of(context))
 
 
+def data_places(graph: Graph, project: Project) -> dict[str, str]:
+    """Return where the datasets of a graph lie, by name; two that share a file have one place.
+
+    A dataset that is unknown, or has no file yet, is left out.
+    """
+    files: dict[str, set[str]] = {}
+    for name in dict.fromkeys(node.dataset for node in graph.nodes if node.dataset is not None):
+        with suppress(InterlockError):
+            mine, sharing = _files_of(project, name), [name]
+            for other in [one for one, theirs in files.items() if theirs & mine]:
+                mine |= files[other]
+                sharing.append(other)
+            files |= dict.fromkeys(sharing, mine)
+    return {name: min(mine) for name, mine in files.items()}
+
+
+def _files_of(project: Project, name: str) -> set[str]:
+    """Return the files of a dataset, or the question that it asks a database, or its place in a bucket."""
+    config = dataset_config(project, name)
+    if scheme_of(config.uri):
+        return {f"{config.uri} {config.query or ''}"}
+    return {str(file.resolve()) for file in find_files(name, config.uri, project.root)}
+
+
 class RunDatasets:
     """The snapshots that a run reads.
 
@@ -234,9 +261,29 @@ class RunDatasets:
         ref = Ref(node.name)
         for consumer in self._graph.nodes:
             for name, value in consumer.inputs.items():
-                if value == ref and consumer.step is not None:
-                    return _loadable(consumer.step.signature.parameters[name].annotation)
+                if consumer.step is None:
+                    continue
+                wanted = consumer.step.signature.parameters[name].annotation
+                found = next(
+                    _annotations(
+                        value, GenericAlias(list, (wanted,)) if name in consumer.mapped else wanted, ref
+                    ),
+                    None,
+                )
+                if found is not None:
+                    return _loadable(found)
         return _loadable(NOTHING)
+
+
+def _annotations(value: Input, annotation: Any, ref: Ref) -> Iterator[Any]:
+    """Yield what an annotation says for an output, wherever it stands in an input."""
+    if value == ref:
+        yield annotation
+    elif isinstance(value, Group):
+        held = dict(zip(value.keys, value.items, strict=True)) if value.kind == "dict" else list(value.items)
+        for item, kind in items_of(held, annotation):
+            if not isinstance(item, str):
+                yield from _annotations(item, kind, ref)
 
 
 def _loadable(annotation: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 import time
 from collections.abc import Iterable
@@ -12,26 +11,13 @@ from pathlib import Path
 
 from interlock.errors import InterlockError
 from interlock.graph.model import Node
+from interlock.graph.options import memory_bytes
 
 _STATUS = Path("/proc/self/status")
-_UNITS = {
-    "": 1,
-    "k": 1000,
-    "m": 1000**2,
-    "g": 1000**3,
-    "t": 1000**4,
-    "ki": 1 << 10,
-    "mi": 1 << 20,
-    "gi": 1 << 30,
-}
 
 
 class NotEnoughResources(InterlockError):
     """A step asks for more than this machine has."""
-
-
-class BadMemorySize(InterlockError):
-    """A memory size cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +72,21 @@ def _peak() -> int:
     return int(text[start : text.index(b"kB", start)]) * 1024
 
 
-def memory_bytes(text: str) -> int:
-    """Read a memory size such as "4GB", "512 MiB" or "1.5g".
-
-    Raises:
-        BadMemorySize: It is no such size.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", text.lower())
-    if found is None or found[2] not in _UNITS:
-        raise BadMemorySize(f"{text!r} is no memory size.", hint='Write it like "4GB" or "512MiB".')
-    return int(float(found[1]) * _UNITS[found[2]])
-
-
 def check_capacity(nodes: Iterable[Node]) -> None:
     """Refuse steps that this machine can never run, before anything runs.
 
-    Cores are no reason to refuse: fewer of them make a step slower, not wrong.
-
     Raises:
-        NotEnoughResources: A step wants more memory than there is, or GPUs that there are not.
-        BadMemorySize: A memory size cannot be read.
+        NotEnoughResources: A step wants more cores, memory or GPUs than there are.
     """
     for node in nodes:
         if node.step is None:
             continue
         options = node.step.options
+        if options.cpus > max(_cores(), 1):
+            raise NotEnoughResources(
+                f"Step {node.name!r} asks for {options.cpus:g} CPUs; this machine has {_cores()}.",
+                where=node.step.location,
+            )
         if options.memory is not None and memory_bytes(options.memory) > _total_memory():
             raise NotEnoughResources(
                 f"Step {node.name!r} asks for {options.memory} of memory; this machine has "
@@ -122,6 +98,11 @@ def check_capacity(nodes: Iterable[Node]) -> None:
                 f"Step {node.name!r} asks for {options.gpus:g} GPUs; this machine has {len(_gpus())}.",
                 where=node.step.location,
             )
+
+
+def _cores() -> int:
+    """Return the cores of the machine, also where this process may use fewer of them."""
+    return os.cpu_count() or 1
 
 
 def _total_memory() -> int:

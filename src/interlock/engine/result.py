@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from interlock.engine.datasets import RunDatasets
+from interlock.engine.logged import Logged, load_logged
 from interlock.engine.worker import StepFailed
 from interlock.graph.model import Graph, Node, Ref
 from interlock.identity.artifact import Artifact
@@ -34,6 +35,7 @@ class NodeResult:
     name: str
     artifacts: Mapping[str, Artifact]
     _store: ArtifactStore = field(repr=False)
+    _logged: Callable[[str], Logged] = field(repr=False, default=lambda name: Logged(name, ""))
 
     @property
     def values(self) -> dict[str, Any]:
@@ -49,6 +51,22 @@ class NodeResult:
         loaded = tuple(self.values.values())
         return loaded[0] if len(loaded) == 1 else loaded
 
+    @property
+    def metrics(self) -> dict[str, list[tuple[int, float]]]:
+        """The series that the step logged by name: step and value of each point."""
+        series = self._logged(self.name).metrics
+        return {name: [(point.step, point.value) for point in points] for name, points in series.items()}
+
+    @property
+    def figures(self) -> dict[str, bytes]:
+        """The figures that the step logged, by name: the bytes of a PNG, of HTML, or what was given."""
+        return load_logged(self._store, self._logged(self.name).figures)
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """The tables that the step logged, by name."""
+        return load_logged(self._store, self._logged(self.name).tables)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -61,6 +79,7 @@ class Run:
         steps: What became of each step, in order.
         model: The number of the model version that came of it, if one did.
         failure: The error that ended it, if one did.
+        logged: Returns what a step logged, by its name, also of one that failed.
     """
 
     id: str
@@ -76,6 +95,7 @@ class Run:
     failure: StepFailed | None = None
     artifacts: ArtifactStore | None = field(repr=False, default=None)
     datasets: RunDatasets | None = field(repr=False, default=None)
+    logged: Callable[[str], Logged] = field(repr=False, default=lambda name: Logged(name, ""))
 
     def __getitem__(self, name: str) -> NodeResult:
         """Return the outputs of a step.
@@ -88,7 +108,7 @@ class Run:
         found = self._finished(node)
         if self.artifacts is None:
             raise KeyError(name)
-        return NodeResult(name, found, self.artifacts)
+        return NodeResult(name, found, self.artifacts, self.logged)
 
     def artifact(self, ref: Ref) -> Artifact:
         """Return the artifact of one output."""

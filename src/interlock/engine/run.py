@@ -6,12 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, TextIO
 
 from interlock.engine.capture import capturing_streams
 from interlock.engine.commit import commit_of
-from interlock.engine.context import RunContext
+from interlock.engine.context import RunContext, open_context
 from interlock.engine.datasets import DataChoice, RunDatasets
+from interlock.engine.logged import Logged, logged_in
 from interlock.engine.lookup import Lookup, StepKey
 from interlock.engine.metrics import merged_metrics, metric_refs
 from interlock.engine.progress import Progress, Silence
@@ -27,6 +29,7 @@ from interlock.identity.environment import Environment, environment
 from interlock.identity.facts import declared, machine_facts
 from interlock.identity.git import git_state
 from interlock.records.model import AttemptRecord, Commit, MetricPoint, RunRecord, StepRecord
+from interlock.stack.config import Project
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,7 @@ class _Running:
             seconds=usage.seconds,
             cpu_seconds=usage.cpu_seconds,
             peak_memory=usage.peak_memory,
-            error=outcome.failure.user_traceback if outcome.failure else None,
+            error=(outcome.failure.user_traceback or str(outcome.failure)) if outcome.failure else None,
             started_at=outcome.attempts[0].started_at,
             attempts=tuple(
                 AttemptRecord(a.number, a.started_at, a.seconds, a.error) for a in outcome.attempts
@@ -288,7 +291,14 @@ class _Running:
             failure=failure,
             artifacts=self._context.artifacts,
             datasets=self._datasets,
+            logged=partial(_logged, self._context.project, self._id),
         )
+
+
+def _logged(project: Project, run_id: str, node: str) -> Logged:
+    with open_context(project) as context:  # those of the run are closed when it is looked at
+        found = {one.node: one for one in logged_in(context.records, run_id)}
+    return found.get(node) or Logged(node, run_id)
 
 
 def _record(node: Node, position: int, state: Any, key: StepKey | None, reason: str) -> StepRecord:

@@ -15,6 +15,9 @@ from typing import Any
 
 from interlock.errors import InterlockError
 
+FIGURE, TABLE = "figure:", "table:"
+"""What the names of logged figures and tables start with among the outputs of a step."""
+
 _LOGGER = logging.getLogger("interlock")
 
 
@@ -84,7 +87,7 @@ def log_figure(name: str, figure: Any) -> None:
     """
     scope = _scope("log_figure")
     if scope is not None:
-        scope.values[f"figure:{name}"] = _figure_bytes(name, figure)
+        scope.values[f"{FIGURE}{name}"] = _figure_bytes(name, figure)
 
 
 def log_table(name: str, table: Any) -> None:
@@ -103,7 +106,7 @@ def log_table(name: str, table: Any) -> None:
         raise NotLoggable(
             f"log_table({name!r}, ...) takes a table or a list of rows, not {type(table).__name__}."
         )
-    scope.values[f"table:{name}"] = table
+    scope.values[f"{TABLE}{name}"] = table
 
 
 def _scope(function: str) -> Scope | None:

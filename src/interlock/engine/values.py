@@ -1,4 +1,8 @@
-"""The values of a run while it is under way: in memory while somebody needs them, else in the store."""
+"""The values of a run while it is under way: in memory while somebody needs them, else in the store.
+
+A step must get what is recorded. In memory is kept only what a step cannot change for others (tables, arrays,
+plain values); an estimator, or any other object, is loaded anew for each step that takes it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from interlock.graph.handing import is_guarded, set_aside
 from interlock.graph.model import Graph, Node, Ref
 from interlock.identity.artifact import Artifact
 from interlock.store.artifacts import ArtifactStore
@@ -33,8 +38,8 @@ class RunValues:
         for output in node.outputs:
             ref = Ref(node.name, output)
             self.artifacts[ref] = artifacts[output]
-            if output in values and self._consumers[ref]:
-                self._values[ref] = values[output]
+            if output in values and self._consumers[ref] and is_guarded(values[output]):
+                self._values[ref] = set_aside(values[output])
 
     def of(self, refs: Iterable[Ref]) -> dict[Ref, Any]:
         """Return the values of some outputs, loading what is not in memory.
@@ -52,10 +57,13 @@ class RunValues:
                 self._values.pop(ref, None)
 
     def _value(self, ref: Ref) -> Any:
-        if ref not in self._values:
-            node = self._graph.node(ref.node)
-            self._values[ref] = self._load_data(node) if node.kind == "data" else self._load(ref)
-        return self._values[ref]
+        if ref in self._values:
+            return self._values[ref]
+        node = self._graph.node(ref.node)
+        value = self._load_data(node) if node.kind == "data" else self._load(ref)
+        if is_guarded(value):
+            self._values[ref] = value
+        return value
 
     def _load(self, ref: Ref) -> Any:
         artifact = self.artifacts[ref]

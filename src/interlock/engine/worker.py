@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 from interlock.engine.capture import Printed, printing_into
@@ -15,7 +14,7 @@ from interlock.engine.resources import Meter, Usage
 from interlock.engine.seeds import seeded
 from interlock.engine.timeouts import limited
 from interlock.engine.tracking import LoggedMetric, Scope, logging_into
-from interlock.errors import InterlockError, Stopped, first_line
+from interlock.errors import InterlockError, Stopped, first_line, first_user_frame, format_user_traceback
 from interlock.graph.model import Node, Ref
 from interlock.graph.slices import call_node
 from interlock.graph.step import Step
@@ -34,13 +33,13 @@ class StepFailed(InterlockError):
     Attributes:
         step: The name of the node.
         in_user_code: Whether the step itself raised; else the sentence says all there is to say.
-        user_traceback: The traceback from the user's first line on, or the words of an error of ours.
+        user_traceback: The traceback from the user's first line on; empty where the step itself did not raise.
     """
 
     def __init__(self, step: str, error: BaseException, *, where: str) -> None:
         self.step = step
-        self.in_user_code = _first_user_frame(error.__traceback__) is not None
-        self.user_traceback = format_user_traceback(error)
+        self.in_user_code = first_user_frame(error, call_node.__code__) is not None
+        self.user_traceback = format_user_traceback(error, call_node.__code__) if self.in_user_code else ""
         if isinstance(error, InterlockError) and not self.in_user_code:
             super().__init__(
                 f"Step {step!r} failed: {error.what}", where=error.where or where, hint=error.hint
@@ -84,7 +83,7 @@ def run_step(
     pass.
     """
     step = _step_of(node)
-    meter, printed, attempts = Meter(), Printed(), list[Attempt]()
+    meter, printed, attempts, metrics = Meter(), Printed(), list[Attempt](), list[LoggedMetric]()
     for number in range(step.options.retries + 1):
         if number:
             time.sleep(min(RETRY_FIRST_DELAY * 2 ** (number - 1), RETRY_LONGEST_DELAY))
@@ -98,10 +97,12 @@ def run_step(
         except BaseException as error:  # noqa: BLE001 - the boundary to user code
             failure = _failure(node, error)
             attempts.append(Attempt(number + 1, started_at, time.perf_counter() - clock, str(failure)))
+            metrics.extend(scope.metrics)  # what led to a failure is worth the most
             continue
+        metrics.extend(scope.metrics)
         attempts.append(Attempt(number + 1, started_at, time.perf_counter() - clock))
-        return StepOutcome(meter.read(), tuple(attempts), printed, saved, values, tuple(scope.metrics))
-    return StepOutcome(meter.read(), tuple(attempts), printed, failure=failure)
+        return StepOutcome(meter.read(), tuple(attempts), printed, saved, values, tuple(metrics))
+    return StepOutcome(meter.read(), tuple(attempts), printed, metrics=tuple(metrics), failure=failure)
 
 
 def _step_of(node: Node) -> Step[..., Any]:
@@ -153,29 +154,3 @@ def _user_line(node: Node, error: BaseException) -> str:
     file = location.rpartition(":")[0]
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return f"{file}:{lines[-1].lineno}" if lines else location
-
-
-def format_user_traceback(error: BaseException) -> str:
-    """Return a traceback that starts at the user's first line; the frames of Interlock are left out.
-
-    An error that Interlock itself raised about a step (an output that cannot be stored, say) has no
-    user frames; then it is the message alone.
-    """
-    tail = _first_user_frame(error.__traceback__)
-    if tail is None and isinstance(error, InterlockError):
-        return str(error)
-    return "".join(traceback.TracebackException(type(error), error, tail).format()).rstrip()
-
-
-def _first_user_frame(found: TracebackType | None) -> TracebackType | None:
-    """Return the first frame of the step's own: what comes before the call, or without it, is a library's."""
-    called = False
-    while found is not None and not (called and not _is_ours(found)):
-        called = called or found.tb_frame.f_code is call_node.__code__
-        found = found.tb_next
-    return found
-
-
-def _is_ours(frame: TracebackType) -> bool:
-    name = frame.tb_frame.f_globals.get("__name__", "")
-    return bool(name == "interlock" or name.startswith("interlock."))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 from interlock.graph.model import RESULT, GraphError
@@ -70,6 +70,72 @@ def fits(produced: Any, wanted: Any) -> bool:
     return _class_fits(produced, wanted) and _arguments_fit(produced, wanted)
 
 
+def value_fits(value: Any, wanted: Any, *, unknown: type | tuple[type, ...] = ()) -> bool:
+    """Tell whether a value may go where a type is wanted; lists, tuples, sets and dicts are looked into.
+
+    As in `fits`, only a certain clash is one. Values of the types in `unknown` fit everywhere.
+    """
+    wanted = _plain(wanted)
+    if isinstance(value, unknown) or isinstance(wanted, str):
+        return True
+    if get_origin(wanted) is typing.Literal:
+        return value in get_args(wanted)
+    if _is_union(wanted):
+        return any(value_fits(value, one, unknown=unknown) for one in get_args(wanted))
+    if _undecided(wanted) or _is_number_for(value, wanted):
+        return True
+    return fits(type(value), get_origin(wanted) or wanted) and all(
+        value_fits(item, kind, unknown=unknown) for item, kind in items_of(value, wanted)
+    )
+
+
+def _is_number_for(value: Any, wanted: Any) -> bool:
+    """Numbers of other libraries (numpy, say) are no subclasses of Python's, and go where these do."""
+    method = {int: "__index__", float: "__float__", complex: "__complex__"}.get(wanted, "")
+    return bool(method) and hasattr(type(value), method) and not hasattr(type(value), "__len__")
+
+
+def items_of(value: Any, wanted: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what a list, tuple, set or dict holds, each with the type that its annotation says for it."""
+    wanted = _plain(wanted)
+    if _is_union(wanted):
+        wanted = next((one for one in get_args(wanted) if get_args(one)), Any)
+    arguments = get_args(wanted)
+    if isinstance(value, dict):
+        key, item = arguments if len(arguments) == 2 else (Any, Any)
+        yield from ((name, key) for name in value)
+        yield from ((one, item) for one in value.values())
+    elif isinstance(value, list | tuple | set | frozenset):
+        kinds = [one for one in arguments if one is not Ellipsis]
+        each = kinds if len(kinds) == len(value) and Ellipsis not in arguments else kinds * len(value)
+        if len(kinds) not in (1, len(value)):
+            each = [Any] * len(value)
+        yield from zip(value, each, strict=True)
+
+
+def output_clash(value: Any, promised: Any) -> bool:
+    """Tell whether a step returned something that its annotation rules out, as far as that is cheap to see.
+
+    That is None where a value is promised, and anything else than the promised frame, series, table or array.
+    """
+    promised = _plain(promised)
+    if isinstance(promised, str) or _undecided(promised):
+        return False
+    if _is_union(promised):
+        return all(output_clash(value, one) for one in get_args(promised))
+    kind = get_origin(promised) or promised
+    if not isinstance(kind, type) or kind is type(None):
+        return False
+    if value is None:
+        return True
+    is_table = kind.__name__ in _TABLES and kind.__module__.partition(".")[0] in _TABLE_LIBRARIES
+    return is_table and not isinstance(value, kind)
+
+
+_TABLES = frozenset({"DataFrame", "Series", "LazyFrame", "Table", "RecordBatch", "ndarray"})
+_TABLE_LIBRARIES = frozenset({"pandas", "polars", "pyarrow", "numpy"})
+
+
 def _plain(annotation: Any) -> Any:
     while True:
         if get_origin(annotation) is typing.Annotated:
@@ -84,6 +150,8 @@ def _plain(annotation: Any) -> Any:
 
 def _undecided(annotation: Any) -> bool:
     if annotation in (Any, NOTHING, object) or isinstance(annotation, typing.TypeVar):
+        return True
+    if typing.is_typeddict(annotation):
         return True
     return get_origin(annotation) is typing.Literal or bool(getattr(annotation, "_is_protocol", False))
 

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, get_args, get_origin
 
 from interlock.errors import did_you_mean, shown
-from interlock.graph.annotations import NOTHING, fits, type_name
+from interlock.graph.annotations import NOTHING, items_of, type_name, value_fits
 from interlock.graph.model import GraphError
 
 
@@ -90,10 +90,7 @@ def checked(value: Any, annotation: Any) -> Any:
     """
     if isinstance(value, bool) and annotation in (int, float):
         raise ValueError(value)
-    if get_origin(annotation) is typing.Literal:
-        if value not in get_args(annotation):
-            raise ValueError(value)
-    elif not fits(type(value), annotation):
+    if not value_fits(value, annotation):
         raise ValueError(value)
     return float(value) if annotation is float else value
 
@@ -143,10 +140,27 @@ def _collection(text: str, annotation: Any, origin: type) -> Any:
     loaded = json.loads(text)
     if not isinstance(loaded, dict if origin is dict else list):
         raise ValueError(text)  # noqa: TRY004 - the text is wrong, not the type of an argument
-    arguments = [one for one in get_args(annotation) if one is not Ellipsis]
-    if origin is not dict and len(set(arguments)) == 1:
-        loaded = [checked(one, arguments[0]) for one in loaded]
-    return origin(loaded)
+    return _of_json(origin(loaded) if origin is not set else loaded, annotation, origin)
+
+
+def _of_json(loaded: Any, annotation: Any, origin: type) -> Any:
+    """Return what JSON gave as the annotated type: lists where tuples or sets are wanted, ints where floats are."""
+    kinds = [kind for _, kind in items_of(loaded, annotation)]
+    if origin is dict:
+        half = len(loaded)
+        keys = [_item(one, kind) for one, kind in zip(loaded, kinds[:half], strict=True)]
+        values = [_item(one, kind) for one, kind in zip(loaded.values(), kinds[half:], strict=True)]
+        return dict(zip(keys, values, strict=True))
+    return origin(_item(one, kind) for one, kind in zip(loaded, kinds, strict=True))
+
+
+def _item(value: Any, annotation: Any) -> Any:
+    origin = get_origin(annotation) or annotation
+    if origin in (list, tuple, set, dict):
+        if not isinstance(value, dict if origin is dict else list):
+            raise ValueError(value)
+        return _of_json(value, annotation, origin)
+    return checked(value, annotation)
 
 
 def _json_or_text(text: str) -> Any:

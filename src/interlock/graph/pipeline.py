@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from interlock.errors import InterlockError, first_line, shown
+from interlock.errors import InterlockError, first_line, format_user_traceback, shown
 from interlock.graph.annotations import NOTHING, annotations_of, fits, type_name
 from interlock.graph.model import Deployable, Graph, GraphError, Ref
 from interlock.graph.params import bind_params
@@ -19,7 +19,12 @@ class DeployableError(GraphError):
 
 
 class PipelineFailed(GraphError):
-    """The function of a pipeline raised while it connected steps."""
+    """A pipeline function raised while its steps were connected. The user's own error is its cause."""
+
+    def __init__(self, pipeline: str, error: BaseException, *, where: str) -> None:
+        said = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+        super().__init__(f"Pipeline {pipeline!r} cannot be connected: {said}", where=where)
+        self.user_traceback = format_user_traceback(error)
 
 
 class Pipeline:
@@ -59,7 +64,8 @@ class Pipeline:
         """Call the function with the params and return the graph of the steps that it connects.
 
         Raises:
-            GraphError: The function connects steps wrongly, or raises.
+            GraphError: The function connects steps wrongly.
+            PipelineFailed: The function raises.
         """
         with tracing(self.name) as trace:
             returned = self._connect(params)
@@ -75,10 +81,7 @@ class Pipeline:
         except InterlockError:
             raise
         except (Exception, SystemExit) as error:
-            said = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
-            raise PipelineFailed(
-                f"The function of pipeline {self.name!r} failed: {said}", where=user_line(error)
-            ) from error
+            raise PipelineFailed(self.name, error, where=user_line(error) or self.location) from error
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Connect the steps of this pipeline into the one that is being traced."""

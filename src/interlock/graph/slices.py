@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from interlock.graph.handing import handed_over
+from interlock.graph.handing import handed_over, own_copy
 from interlock.graph.model import Const, Deployable, Graph, GraphError, Input, Node, Ref
+
+if TYPE_CHECKING:
+    from interlock.graph.step import Step
 
 
 class SliceError(GraphError):
@@ -89,7 +92,7 @@ def resolve(value: Input, values: Mapping[Ref, Any]) -> Any:
     if isinstance(value, Ref):
         return handed_over(values[value])
     if isinstance(value, Const):
-        return value.value
+        return own_copy(value.value)
     items = [resolve(item, values) for item in value.items]
     if value.kind == "dict":
         return dict(zip(value.keys, items, strict=True))
@@ -104,12 +107,23 @@ def call_node(node: Node, function: Callable[..., Any], values: Mapping[Ref, Any
         StepOutputError: The function returned another number of outputs than it promises.
     """
     arguments = {name: resolve(value, values) for name, value in node.inputs.items()}
+    if node.step is not None:
+        arguments = {name: _as_wanted(node.step, name, value) for name, value in arguments.items()}
     if node.mapped:
-        return {node.outputs[0]: [function(**item) for item in map_items(node, arguments)]}
+        made = [function(**item) for item in map_items(node, arguments)]
+        return {node.outputs[0]: [node.step.checked(one) for one in made] if node.step else made}
     if node.step is None:
         return {node.outputs[0]: function(**arguments)}
     outputs: dict[str, Any] = node.step.split_outputs(function(**arguments))
     return outputs
+
+
+def _as_wanted(step: Step[..., Any], name: str, value: Any) -> Any:
+    """Make a tuple the NamedTuple that the step is annotated with; its fields are outputs of their own."""
+    wanted = step.signature.parameters[name].annotation
+    if type(value) is tuple and isinstance(wanted, type) and hasattr(wanted, "_make"):
+        return wanted._make(value)
+    return value
 
 
 def map_items(node: Node, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -133,7 +147,7 @@ def map_items(node: Node, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     count = next(iter(lengths.values()), 0)
     same = {name: value for name, value in arguments.items() if name not in lists}
     return [
-        {name: handed_over(value) for name, value in same.items()}
+        {name: own_copy(value) for name, value in same.items()}
         | {name: handed_over(value[position]) for name, value in lists.items()}
         for position in range(count)
     ]

@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from interlock.errors import did_you_mean
-from interlock.graph.annotations import NOTHING, annotations_of, fits, output_types, type_name
+from interlock.graph.annotations import NOTHING, annotations_of, output_clash, output_types, type_name
 from interlock.graph.model import RESULT, GraphError
+from interlock.graph.options import read_options
 from interlock.graph.tracing import current_trace, user_location
 
 P = ParamSpec("P")
@@ -32,7 +33,7 @@ class StepOptions:
 
     Args:
         retries: How often a failed call is tried again.
-        timeout: Seconds after which a call is given up, or None.
+        timeout: Seconds after which a call is given up, or text such as "5m"; or None.
         cpus: Cores that the step uses.
         gpus: GPUs that the step uses.
         memory: Memory that the step needs, such as "4GB", or None.
@@ -91,39 +92,52 @@ class Step(Generic[P, R]):
         code = getattr(inspect.unwrap(self.function), "__code__", None)
         return f"{code.co_filename}:{code.co_firstlineno}" if code else self.module
 
+    def check_outputs(self) -> None:
+        """Check that a `@split` has outputs between which it can divide rows.
+
+        Raises:
+            StepDefinitionError: It has fewer than two.
+        """
+        outputs = output_types(annotations_of(inspect.unwrap(self.function)).get("return", NOTHING))
+        if self.kind == "split" and len(outputs) < 2:
+            raise StepDefinitionError(
+                f"@split {self.name!r} has one output; it divides rows between two or more.",
+                where=self.location,
+                hint="Annotate what it returns, for example: -> tuple[pd.DataFrame, pd.DataFrame]",
+            )
+
     def split_outputs(self, value: Any) -> dict[str, Any]:
         """Return what a call returned, by the name of the output.
 
         Raises:
-            StepOutputError: The number of values is not the annotated one, or one is None that must not be.
+            StepOutputError: The number of values is not the annotated one, or one has another type.
         """
-        found = self._by_name(value)
-        for name, one in found.items():
-            self._refuse_none(name, one)
-        return found
-
-    def _by_name(self, value: Any) -> dict[str, Any]:
         if self.outputs == (RESULT,):
-            return {RESULT: value}
+            return {RESULT: self.checked(value)}
         if not isinstance(value, tuple) or len(value) != len(self.outputs):
             got = f"{len(value)} values" if isinstance(value, tuple) else f"one {type_name(type(value))}"
             raise StepOutputError(
                 f"Step {self.name!r} returned {got}, but its annotation promises {len(self.outputs)} outputs.",
                 where=self.location,
             )
-        return dict(zip(self.outputs, value, strict=True))
+        return {name: self.checked(one, name) for name, one in zip(self.outputs, value, strict=True)}
 
-    def _refuse_none(self, output: str, value: Any) -> None:
-        """Refuse None where something else is promised: the commonest cause is a forgotten `return`."""
-        promised = self.output_types[output]
-        if value is not None or isinstance(promised, str) or fits(None, promised):
-            return
-        which = "" if output == RESULT else f" for its output {output!r}"
-        raise StepOutputError(
-            f"Step {self.name!r} returned None{which}, but its annotation promises {type_name(promised)}.",
-            where=self.location,
-            hint="Is a return missing? If None is meant, annotate it: ... | None.",
-        )
+    def checked(self, value: Any, output: str = RESULT) -> Any:
+        """Return an output if it is what the annotation promises, as far as `output_clash` looks.
+
+        Raises:
+            StepOutputError: It is not.
+        """
+        if output_clash(value, self.output_types[output]):
+            what = "" if output == RESULT else f" as its output {output!r}"
+            promised = type_name(self.output_types[output])
+            raise StepOutputError(
+                f"Step {self.name!r} returned {'None' if value is None else _full_name(type(value))}{what}, "
+                f"but its annotation promises {promised}.",
+                where=self.location,
+                hint="Is a return missing?" if value is None else "Convert it, or change the annotation.",
+            )
+        return value
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Make a node inside a pipeline function, else call the function."""
@@ -160,6 +174,11 @@ class Step(Generic[P, R]):
         return f"<{self.kind} {self.name}>"
 
 
+def _full_name(kind: type) -> str:
+    library = kind.__module__.partition(".")[0]
+    return kind.__name__ if library == "builtins" else f"{library}.{kind.__name__}"
+
+
 def _resolved_signature(step: Step[..., Any]) -> inspect.Signature:
     signature = inspect.signature(step.function)
     hints = annotations_of(inspect.unwrap(step.function))
@@ -178,11 +197,15 @@ def _resolved_signature(step: Step[..., Any]) -> inspect.Signature:
 
 
 def _make(kind: StepKind, function: Any, name: str | None, options: Mapping[str, Any]) -> Any:
-    checked = _checked_options(kind, options)
+    _check_known(kind, options)
 
     def decorate(target: Any) -> Any:
         _check_function(kind, target)
-        return Step(target, kind=kind, name=_checked_name(name or target.__name__), options=checked)
+        own_name = _checked_name(name or target.__name__)
+        made = Step(target, kind=kind, name=own_name, options=_checked_options(kind, own_name, options))
+        if not isinstance(annotations_of(target).get("return"), str):  # else it may be known later
+            made.check_outputs()
+        return made
 
     return decorate if function is None else decorate(function)
 
@@ -204,18 +227,18 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _checked_options(kind: StepKind, options: Mapping[str, Any]) -> StepOptions:
+def _check_known(kind: StepKind, options: Mapping[str, Any]) -> None:
     known = [one.name for one in fields(StepOptions)]
     for option in options:
         if option not in known:
             raise StepDefinitionError(f"@{kind} has no option {option!r}.", hint=did_you_mean(option, known))
-    depends = options.get("depends", ())
-    if not isinstance(depends, (list, tuple)):
-        raise StepDefinitionError(f"@{kind} takes depends=[...], a list, not {depends!r}.")
-    made = StepOptions(**{**options, "depends": tuple(depends)})
-    if made.retries < 0 or made.cpus < 0 or made.gpus < 0 or (made.timeout is not None and made.timeout <= 0):
-        raise StepDefinitionError(f"@{kind} options must not be negative: {dict(options)!r}.")
-    return made
+
+
+def _checked_options(kind: StepKind, name: str, options: Mapping[str, Any]) -> StepOptions:
+    try:
+        return StepOptions(**read_options(options))
+    except ValueError as error:
+        raise StepDefinitionError(f"@{kind} of step {name!r}: {error}.") from None
 
 
 @overload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import posixpath
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,15 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from interlock.errors import shown
-from interlock.graph.annotations import NOTHING, ConnectionTypeError, fits, item_type, type_name
+from interlock.graph.annotations import (
+    NOTHING,
+    ConnectionTypeError,
+    fits,
+    item_type,
+    items_of,
+    type_name,
+    value_fits,
+)
 from interlock.graph.model import (
     DATA_PREFIX,
     RESULT,
@@ -30,7 +39,7 @@ if TYPE_CHECKING:
     from interlock.graph.step import Step
 
 _PACKAGE = __file__.rpartition("graph")[0]
-_PLAIN = (str, int, float, bool)
+_TABLE_LIBRARIES = ("numpy", "pandas", "polars", "pyarrow")
 
 
 class TraceError(GraphError):
@@ -78,25 +87,50 @@ class Output:
     def __bool__(self) -> bool:
         return bool(self._refuse("asks for the truth of"))
 
+    def __hash__(self) -> int:
+        return int(self._refuse("puts into a set or a dict, by its hash,"))
+
+    def __str__(self) -> str:
+        return str(self._refuse("writes into text"))
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
     def __len__(self) -> int:
         return int(self._refuse("asks for the length of"))
 
     def __getitem__(self, key: object) -> Any:
         return self._refuse(f"takes the item {key!r} of")
 
+    def __setitem__(self, key: object, value: object) -> None:
+        self._refuse(f"sets the item {key!r} of")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self._refuse(f"sets the attribute {name!r} of")
+
     def __call__(self, *_: object, **__: object) -> Any:
         """Refuse: an output is no function."""
         return self._refuse("calls")
 
+    def _convert(self, *_: object, **__: object) -> Any:
+        return self._refuse("converts")
+
+    def _compare(self, _: object) -> Any:
+        return self._refuse("compares")
+
     def _operate(self, *_: object) -> Any:
         return self._refuse("computes with")
 
+    __int__ = __float__ = __complex__ = __index__ = __round__ = __array__ = _convert
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _compare
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operate
-    __floordiv__ = __mod__ = __pow__ = __and__ = __or__ = __xor__ = __invert__ = __neg__ = __matmul__ = (
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = __pow__ = __rpow__ = (
         _operate
     )
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _operate
-    __hash__ = object.__hash__  # which a class that defines equality would lose
+    __matmul__ = __rmatmul__ = __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _operate
+    __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _operate
+    __neg__ = __pos__ = __abs__ = __invert__ = _operate
+    __array_ufunc__ = None  # an array that computes with an output leaves it to the output, which refuses
 
 
 class Trace:
@@ -117,9 +151,11 @@ class Trace:
 
         Raises:
             TraceError: The arguments do not fit the step's signature, or another step has its name.
+            StepDefinitionError: A `@split` has one output.
             ConnectionTypeError: An argument has another type than the step wants.
         """
         where = user_location()
+        step.check_outputs()
         arguments = _bind(step, args, kwargs, where)
         over = tuple(list(step.signature.parameters)[: len(args)]) if mapped else ()
         inputs = {name: to_input(value, self) for name, value in arguments.items()}
@@ -138,6 +174,7 @@ class Trace:
 
     def add_data(self, dataset: str, *, reference: bool) -> Output:
         """Add the node of a dataset, or return the one that is there."""
+        dataset = _one_name(dataset)
         name = f"{DATA_PREFIX}{dataset}"
         before = self._nodes.get(name)
         if before is not None and before.reference != reference:
@@ -197,8 +234,25 @@ class Trace:
                 self._check_mapped(node, name, value, wanted)
             elif isinstance(value, Output):
                 self._check_connection(node, name, value.ref, wanted)
-            elif type(value) in _PLAIN:
-                _check_plain(node, name, value, wanted)
+            else:
+                self._check_value(node, name, value, wanted)
+
+    def _check_value(self, node: Node, name: str, value: Any, wanted: Any) -> None:
+        for item, kind in items_of(value, wanted):
+            self._check_item(node, name, item, kind)
+        default = node.step.signature.parameters[name].default if node.step else NOTHING
+        if value is not default and not value_fits(value, wanted, unknown=Output):
+            raise ConnectionTypeError(
+                f"{name!r} of step {node.name!r} takes {type_name(wanted)}, not {repr(value)[:200]}.",
+                where=node.location,
+            )
+
+    def _check_item(self, node: Node, name: str, item: Any, wanted: Any) -> None:
+        if not isinstance(item, Output):
+            for inner, kind in items_of(item, wanted):
+                self._check_item(node, name, inner, kind)
+        elif wanted is not Any:
+            self._check_connection(node, name, item.ref, wanted)
 
     def _check_connection(self, node: Node, name: str, ref: Ref, wanted: Any) -> None:
         if self._nodes[ref.node].kind == "data":
@@ -233,6 +287,9 @@ class Trace:
             )
 
     def _check_mapped(self, node: Node, name: str, value: Any, wanted: Any) -> None:
+        if isinstance(value, list | tuple):
+            self._check_value(node, name, list(value), Any if wanted is NOTHING else _list_of(wanted))
+            return
         kind = self._types.get(value.ref, Any) if isinstance(value, Output) else type(value)
         item = item_type(kind)
         if item is None:
@@ -271,22 +328,14 @@ def tracing(pipeline: str) -> Iterator[Trace]:
 
 
 def user_location() -> str:
-    """Return file and line of the innermost frame that is not ours."""
+    """Return file and line of the innermost frame that is neither ours nor that of a library of tables."""
     frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack() reads source files and is 1,000 times slower
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.startswith(_PACKAGE)
+        or frame.f_globals.get("__name__", "").partition(".")[0] in _TABLE_LIBRARIES
+    ):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _check_plain(node: Node, name: str, value: Any, wanted: Any) -> None:
-    """Refuse a plain value of another type; numpy's types are made of plain numbers and take them."""
-    if isinstance(wanted, str) or fits(type(value), wanted) or "numpy" in getattr(wanted, "__module__", ""):
-        return
-    raise ConnectionTypeError(
-        f"{name!r} of step {node.name!r} takes {type_name(wanted)}, not {shown(value)}.",
-        where=node.location,
-        hint="Change the value, or the annotation of the step.",
-    )
 
 
 def user_line(error: BaseException) -> str:
@@ -295,6 +344,11 @@ def user_line(error: BaseException) -> str:
         one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(_PACKAGE)
     ]
     return f"{frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
+
+
+def _one_name(dataset: str) -> str:
+    """Return a path as it is written shortest: `./f.csv` and `f.csv` are one dataset, and one source of rows."""
+    return dataset if "://" in dataset else posixpath.normpath(dataset)
 
 
 def _list_of(kind: Any) -> Any:

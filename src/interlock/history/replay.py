@@ -169,7 +169,10 @@ class _Replaying:
             if outcome.failure is not None:
                 self._take_expected(node)
                 return StepReplay(
-                    node.name, "failed", outcome.usage.seconds, error=outcome.failure.user_traceback
+                    node.name,
+                    "failed",
+                    outcome.usage.seconds,
+                    error=outcome.failure.user_traceback or str(outcome.failure),
                 )
             found, values = outcome.artifacts, outcome.values
         self._add(node, found, values)

@@ -116,7 +116,8 @@ def _one_object(text: str) -> Mapping[str, Any] | None:
         body = json.loads(text)
     except ValueError:
         return None
-    return body if isinstance(body, dict) and isinstance(body.get("run"), str) else None
+    known = isinstance(body, dict) and (isinstance(body.get("run"), str) or "error" in body)
+    return body if known else None
 
 
 def _why(body: Mapping[str, Any]) -> str:
@@ -125,6 +126,8 @@ def _why(body: Mapping[str, Any]) -> str:
         for step in body.get("steps", ())
         if step.get("error")
     ]
+    if not failed and "error" in body:
+        failed = [body["error"]["what"]]
     if not failed and body.get("status") == "succeeded":
         return "the pipeline names no deployable, so that no model came of the run"
     return "; ".join(" ".join(text.split()) for text in failed)

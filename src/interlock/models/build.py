@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
 from interlock.engine.context import RunContext
-from interlock.engine.datasets import DataChoice
+from interlock.engine.datasets import DataChoice, data_places
 from interlock.engine.progress import Progress
 from interlock.engine.result import Run
 from interlock.engine.run import RunOptions, refuse_run, run_graph
@@ -116,7 +116,7 @@ def build(  # noqa: PLR0913 (all but the first two are given by name)
     ]
     graph = replace(target.pipeline.trace(params), name=target.model)
     check_deployable(graph)
-    leaks = find_leaks(graph)
+    leaks = find_leaks(graph, data_places(graph, context.project))
     options = RunOptions(target.ref, cache, from_step, signal_id, tags, leaks, echo, seed, data)
     if leaks.unwaived:
         record = refuse_run(graph, context, options, "the pipeline leaks")

@@ -15,6 +15,7 @@ from interlock.graph.pipeline import Pipeline
 from interlock.models.build import NoVersion, build
 from interlock.models.bundle_code import TypedIn
 from interlock.models.codespace import REPLAYING, StopImport
+from interlock.stack.config import Project
 from interlock.stack.home import find_project
 from interlock.stack.targets import target_of
 
@@ -22,7 +23,7 @@ from interlock.stack.targets import target_of
 def run_pipeline(
     pipeline: Pipeline, params: Mapping[str, Any], *, cache: bool, data: Mapping[str, int]
 ) -> Run:
-    """Run a pipeline in the project of the current folder and return the run.
+    """Run a pipeline in its project and return the run.
 
     Raises:
         StepFailed: A step failed; the user's own error is its cause.
@@ -31,7 +32,7 @@ def run_pipeline(
     """
     if os.environ.get(REPLAYING):
         raise StopImport
-    project = find_project(Path.cwd())
+    project = _project_of(pipeline)
     target = target_of(project, pipeline)
     with open_context(project) as context:
         try:
@@ -51,3 +52,19 @@ def run_pipeline(
     if made.run.failure is not None:
         raise made.run.failure from made.run.failure.__cause__
     return made.run
+
+
+def _project_of(pipeline: Pipeline) -> Project:
+    """Return the project of the script that holds the pipeline, else that of the current folder.
+
+    A script may be called from anywhere. The configuration nearest to it counts, then the one nearest to the
+    current folder; where there is none at all, the script's own folder is the project.
+    """
+    here = find_project(Path.cwd())
+    main = sys.modules.get("__main__")
+    script = getattr(main, "__file__", None)
+    by_name = getattr(main, "__spec__", None) is not None  # python -m: found from the current folder
+    if pipeline.module != "__main__" or script is None or by_name:
+        return here
+    beside = find_project(Path(script).resolve().parent)
+    return here if beside.file is None and here.file is not None else beside

@@ -63,12 +63,12 @@ class Metrics:
         query = query.order_by(metrics.c.step, metrics.c.id)
         return [MetricPoint(**row) for row in self._database.rows(query)]
 
-    def names(self, run_id: str) -> list[str]:
-        """Return the names of the series of a run."""
-        query = (
-            sa.select(metrics.c.name).where(metrics.c.run_id == run_id).distinct().order_by(metrics.c.name)
-        )
-        return self._database.column(query)
+    def names(self, run_id: str, node: str | None = None) -> list[str]:
+        """Return the names of the series of a run, or of one of its nodes."""
+        query = sa.select(metrics.c.name).where(metrics.c.run_id == run_id)
+        if node is not None:
+            query = query.where(metrics.c.node == node)
+        return self._database.column(query.distinct().order_by(metrics.c.name))
 
 
 def write_points(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:

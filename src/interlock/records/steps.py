@@ -85,6 +85,13 @@ class Steps:
         row = self._database.row(query.order_by(runs.c.sequence.desc()).limit(1))
         return None if row is None else (row["run_id"], step_of(row))
 
+    def maker(self, run: RunRecord, step: StepRecord) -> tuple[str, str] | None:
+        """Return the run and the node that made what a step of `run` took from the cache; None if it is gone."""
+        query = sa.select(steps.c.run_id, steps.c.node).join(runs, steps.c.run_id == runs.c.id)
+        query = query.where(steps.c.key == step.key, steps.c.state == "ran", runs.c.sequence <= run.sequence)
+        row = self._database.row(query.order_by(runs.c.sequence.desc()).limit(1))
+        return None if row is None else (row["run_id"], row["node"])
+
     def _first(self, query: sa.Select[Any]) -> StepRecord | None:
         row = self._database.row(query)
         return None if row is None else step_of(row)

@@ -59,7 +59,7 @@ def features(rows: pd.DataFrame, encoder: OrdinalEncoder) -> pd.DataFrame:
     return made
 
 
-@fit(cpus=2, retries=1)
+@fit(retries=1)
 def fit_model(
     features: pd.DataFrame, late: pd.Series, *, learning_rate: float
 ) -> HistGradientBoostingClassifier:
