@@ -78,7 +78,7 @@ def test_a_run_elsewhere_is_a_hit_here(first: Path) -> None:
     report = interlock_json(folder, "run", "tiny")
     assert report["run"] == "tiny/2"
     assert {step["state"] for step in report["steps"]} == {"cached"}
-    assert interlock_json(folder, "models")[0]["aliases"] == {"challenger": 2, "champion": 1}
+    assert interlock_json(folder, "models")[0]["aliases"] == {"challenger": 1, "champion": 1}
 
 
 def test_what_was_pulled_serves_predictions_without_its_project(first: Path, tmp_path: Path) -> None:

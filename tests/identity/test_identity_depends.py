@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.graph.step import StepDefinitionError, fit, split, step
+from interlock.graph.step import StepDefinitionError, fit, step
 from interlock.identity.code import fingerprint
 from interlock.identity.depends import UnknownDependency
 
@@ -40,8 +40,11 @@ def test_a_declared_file_has_a_label_and_a_place(tmp_path: Path) -> None:
 
 
 def test_dependencies_are_a_list() -> None:
-    with pytest.raises(StepDefinitionError, match=r"takes depends=\[\.\.\.\], a list, not 'a.txt'"):
-        split(depends="a.txt")
+    with pytest.raises(StepDefinitionError, match=r"depends takes a list, not 'a\.txt'"):
+
+        @step(depends="a.txt")
+        def work() -> int:
+            return 1
 
 
 def test_a_dependency_does_not_hide_what_is_seen(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class Late:
 
     def loaded(self, module: str, file: str) -> None:
         """Note what the import of a loaded module of the project does for everyone who comes later."""
-        if self.is_ours(module, file):
+        if self._search.is_project(module, file):
             self._search.note(
                 ("loaded", module),
                 file,
@@ -112,7 +112,7 @@ class Late:
         for part in module.split("."):
             name = f"{name}.{part}" if name else part
             file = self.file(name)
-            if file is not None and self.is_ours(name, file):
+            if file is not None and self._search.is_project(name, file):
                 self._search.note(
                     ("late", name),
                     file,

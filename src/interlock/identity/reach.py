@@ -231,6 +231,10 @@ class Search:
         self._edges.add(known)
         return known.name
 
+    def is_project(self, module: str, file: str | None) -> bool:
+        """Say whether a module is the project's; to ask is no use of a distribution."""
+        return self._origins.of(module, file).kind == "project"
+
     def origin(self, module: str, file: str | None) -> Origin:
         """Return where a module comes from; a distribution is noted."""
         origin = self._origins.of(module, file)

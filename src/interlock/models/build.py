@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from interlock.engine.context import RunContext
 from interlock.engine.datasets import DataChoice, data_places
@@ -12,23 +12,17 @@ from interlock.engine.progress import Progress
 from interlock.engine.result import Run
 from interlock.engine.run import RunOptions, refuse_run, run_graph
 from interlock.errors import InterlockError
+from interlock.extras import require
 from interlock.graph.leakage import LeakReport, find_leaks
 from interlock.graph.slices import check_deployable
-from interlock.models.bundle import LoadedBundle
-from interlock.models.bundle_code import NotBundleable
-from interlock.models.bundle_make import make_bundle
-from interlock.models.bundle_manifest import BundleError
-from interlock.models.codec import Unservable, row_count
-from interlock.models.codespace import PREFIX, CodeSpaceError, StopImport
-from interlock.models.compare import Comparison
-from interlock.models.elsewhere import load_elsewhere
-from interlock.models.gates import Evidence, Gate, Verdict, parse_gate
-from interlock.models.judging import against_champion, judge, to_record
-from interlock.models.parity import Parity, check_parity
-from interlock.models.registry import CHAMPION, challenge, was_champion
-from interlock.models.same import same_version
-from interlock.records.model import ModelVersion, VersionStatus
+from interlock.models.codespace import PREFIX, StopImport
+from interlock.models.gates import Verdict, parse_gate
+from interlock.records.model import ModelVersion
 from interlock.stack.targets import Target
+
+if TYPE_CHECKING:
+    from interlock.models.compare import Comparison
+    from interlock.models.parity import Parity
 
 DEFAULT_GATES = ("no leakage", "parity")
 """The gates of a model for which none are configured."""
@@ -107,6 +101,7 @@ def build(  # noqa: PLR0913 (all but the first two are given by name)
         GateSyntaxError: A gate of the configuration cannot be read; nothing runs.
         LeakageRefused: The pipeline leaks and nobody waived it; recorded as a refused run.
         NoVersion: The run succeeded, and its result cannot be bundled.
+        MissingExtra: The pipeline names a deployable, and numpy is not installed.
         InterlockError: The run cannot begin.
     """
     if target.pipeline.module.startswith(PREFIX):  # a bundled script that runs its pipeline when imported
@@ -116,6 +111,8 @@ def build(  # noqa: PLR0913 (all but the first two are given by name)
     ]
     graph = replace(target.pipeline.trace(params), name=target.model)
     check_deployable(graph)
+    if graph.deployable is not None:
+        require("numpy", extra="tables")  # what is served goes through the codec, which is made of it
     leaks = find_leaks(graph, data_places(graph, context.project))
     options = RunOptions(target.ref, cache, from_step, signal_id, tags, leaks, echo, seed, data)
     if leaks.unwaived:
@@ -124,75 +121,8 @@ def build(  # noqa: PLR0913 (all but the first two are given by name)
     run = run_graph(graph, context, options, progress=progress)
     if graph.deployable is None or run.failure is not None:
         return Build(run, leaks=leaks)
-    return _register(target, context, run, leaks, gates, signal_id)
-
-
-def _register(
-    target: Target,
-    context: RunContext,
-    run: Run,
-    leaks: LeakReport,
-    gates: Sequence[Gate],
-    signal_id: int | None,
-) -> Build:
-    try:
-        digest = make_bundle(context, run, target.model, context.records.runs.get(run.id).environment)
-        challenger, tied = load_elsewhere(context, digest)
-    except (BundleError, NotBundleable, CodeSpaceError, Unservable) as error:
-        raise NoVersion(run, error) from error
-    models = context.records.models
-    try:
-        same = same_version(context, target.model, digest, run.metrics)
-        if same is not None and models.aliases(target.model).get(CHAMPION) == same.number:
-            return _told(context, Build(run, same, _recorded(context, same), leaks=leaks, new=False))
-        made = _judge(context, Build(run, leaks=leaks, new=same is None), challenger, tied, gates)
-    finally:
-        challenger.close()
-    status: VersionStatus = "passed" if all(verdict.passed for verdict in made.verdicts) else "refused"
-    said = [to_record(verdict) for verdict in made.verdicts]
-    if same is None:
-        version = models.add_version(
-            target.model, run.id, digest, run.metrics, status, signal_id=signal_id, verdicts=said
-        )
-    else:
-        version = models.set_status(target.model, same.number, status, said)
-    if version.status == "passed" and not was_champion(context.records, version):
-        challenge(context.records, version)
-    return _told(context, replace(made, version=version))
-
-
-def _judge(
-    context: RunContext, made: Build, challenger: LoadedBundle, tied: str, gates: Sequence[Gate]
-) -> Build:
-    """Return the build with its evidence and its verdicts."""
-    given, answer = challenger.reference_given(), challenger.reference_answer()
-    schemas = challenger.request_schema, challenger.answer_schema
-    parity = (
-        Parity(passed=False, reason=tied)
-        if tied
-        else check_parity(challenger.predict, *schemas, given, answer)
+    from interlock.models.versioning import (
+        register,  # brings the codec: a run without a deployable needs none
     )
-    comparison = against_champion(context, challenger, given)
-    evidence = Evidence(
-        metrics=made.run.metrics,
-        rows=row_count(given),
-        champion=comparison.metrics if comparison else None,
-        champion_version=comparison.version if comparison else None,
-        parity=parity,
-        leakage=made.leaks,
-    )
-    asked = [*gates, parse_gate("parity")] if tied and parse_gate("parity") not in gates else gates
-    return replace(made, verdicts=judge(evidence, asked, comparison), comparison=comparison, parity=parity)
 
-
-def _recorded(context: RunContext, version: ModelVersion) -> list[Verdict]:
-    said = context.records.models.verdicts(version.model, version.number)
-    return [Verdict(one.gate, passed=one.passed, numbers=one.numbers, reason=one.reason) for one in said]
-
-
-def _told(context: RunContext, made: Build) -> Build:
-    """Record, with the run, which version came of it."""
-    if made.version is None:
-        return made
-    context.records.runs.set_model_version(made.run.id, made.version.number)
-    return replace(made, run=replace(made.run, model=made.version.number))
+    return register(target, context, run, leaks, gates, signal_id)
