@@ -110,3 +110,23 @@ def test_a_sparse_matrix_comes_back(artifacts: ArtifactStore, kind: Any) -> None
     back = round_trip(artifacts, matrix)
     assert type(back) is type(matrix)
     assert (back.toarray() == matrix.toarray()).all()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pa.array([1, None]),
+        pa.array([], pa.string()),
+        pa.array([1, 2, 3])[1:],
+        pa.array(["u", "v", "u"]).dictionary_encode(),
+        pa.chunked_array([[1], [2, 3]]),
+        pa.chunked_array([], pa.float64()),
+        pa.record_batch({"a": [1, 2], "b": ["x", None]}),
+        pa.record_batch({"a": [1]}).slice(1),
+    ],
+    ids=range(8),
+)
+def test_an_arrow_column_or_batch_comes_back_exactly(artifacts: ArtifactStore, value: Any) -> None:
+    found = round_trip(artifacts, value)
+    assert type(found) is type(value)
+    assert found.equals(value)

@@ -33,6 +33,46 @@ class ArrowFormat:
         return MappedTable.of(vault.path(artifact)).table
 
 
+class ArrowColumnFormat:
+    """pyarrow arrays and record batches: the columns that `table["x"]` gives, and what readers yield."""
+
+    name = "arrow-column"
+
+    def handles(self, value: Any) -> bool:
+        """Match arrays, chunked arrays and record batches."""
+        arrow = loaded("pyarrow")
+        return arrow is not None and isinstance(value, arrow.Array | arrow.ChunkedArray | arrow.RecordBatch)
+
+    def save(self, value: Any, vault: Vault) -> Stored:
+        """Write an array as a table of one column."""
+        pa = require("pyarrow", extra="tables")
+        kind = next(one for one in _COLUMN_KINDS if isinstance(value, getattr(pa, one)))
+        table = pa.Table.from_batches([value]) if kind == "RecordBatch" else pa.table({"": value})
+        return vault.put_stream(lambda out: write_table(table, out), kind=kind)
+
+    def load(self, artifact: Artifact, vault: Vault) -> Any:
+        """Map the file, and return what was saved."""
+        table = MappedTable.of(vault.path(artifact)).table
+        kind = artifact.meta["kind"]
+        if kind == "RecordBatch":
+            return table.combine_chunks().to_batches()[0] if table.num_rows else _empty_batch(table)
+        column = table.column(0)
+        return column if kind == "ChunkedArray" else _whole(column)
+
+
+_COLUMN_KINDS = ("ChunkedArray", "RecordBatch", "Array")
+
+
+def _empty_batch(table: pa.Table) -> Any:
+    pa = require("pyarrow", extra="tables")
+    return pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+def _whole(column: pa.ChunkedArray) -> Any:
+    """Return the one array that was written: an empty one was not even a chunk."""
+    return column.chunk(0) if column.num_chunks else column.combine_chunks()
+
+
 def put_table(table: pa.Table | pa.RecordBatch, vault: Vault) -> Stored:
     """Store a table, or one batch, as an Arrow file."""
     return vault.put_stream(

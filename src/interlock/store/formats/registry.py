@@ -7,7 +7,7 @@ from typing import Any
 
 from interlock.errors import did_you_mean
 from interlock.store.formats.arrays import ArrayFormat, SparseFormat
-from interlock.store.formats.arrow import ArrowFormat
+from interlock.store.formats.arrow import ArrowColumnFormat, ArrowFormat
 from interlock.store.formats.boosters import LightgbmFormat, XgboostFormat
 from interlock.store.formats.containers import ContainerFormat
 from interlock.store.formats.estimators import EstimatorFormat
@@ -31,6 +31,7 @@ class Formats:
             ArrayFormat(),
             PolarsFormat(),
             ArrowFormat(),
+            ArrowColumnFormat(),
             BytesFormat(),
             PathFormat(),
             SparseFormat(),
