@@ -21,18 +21,23 @@ def register(app: typer.Typer) -> None:
 
 
 def why(
-    run: Annotated[str, typer.Argument(help="A run such as delays/3.")],
+    run: Annotated[
+        str, typer.Argument(help="A run such as delays/3, or a model version such as delays@champion.")
+    ],
     step: Annotated[str | None, typer.Argument(help="Only this step.")] = None,
     against: Annotated[str | None, typer.Option(help="The run to compare with; else the one before.")] = None,
     json: Json = False,
 ) -> None:
     """Say why each step of a run ran or was taken from the cache, and what had changed."""
+    from interlock.history.names import run_named
     from interlock.history.why import explain  # brings the records: not for --help
 
     with this_context() as context:
-        reasons = explain(context, run, step, against=against)
+        named = run_named(context.records, run).id
+        other = run_named(context.records, against).id if against else None
+        reasons = explain(context, named, step, against=other)
     if json:
-        print_json({"run": run, "steps": [asdict(reason) for reason in reasons]})
+        print_json({"run": named, "steps": [asdict(reason) for reason in reasons]})
         return
     for reason in reasons:
         _print(reason)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from interlock.engine.tracking import Scope, logging_into
 from interlock.errors import InterlockError
 from interlock.models.bundle import LoadedBundle
 from interlock.models.codec import Schema, decode_rows, encode_rows
@@ -37,8 +38,9 @@ def compare(champion: LoadedBundle, challenger: LoadedBundle, given: Any) -> Com
     if unfit:
         return Comparison(champion.version, failed=unfit)
     try:
-        answer = champion.predict(_as_taken(champion.request_schema, challenger.request_schema, given))
-        return Comparison(champion.version, challenger.metrics(answer), answer=answer)
+        with logging_into(Scope()):  # what its steps log was logged when they were run
+            answer = champion.predict(_as_taken(champion.request_schema, challenger.request_schema, given))
+            return Comparison(champion.version, challenger.metrics(answer), answer=answer)
     except InterlockError as error:
         return Comparison(champion.version, failed=error.what)
     except Exception as error:  # noqa: BLE001 - the boundary to user code: the champion's steps, on newer rows

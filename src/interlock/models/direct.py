@@ -55,16 +55,17 @@ def run_pipeline(
 
 
 def _project_of(pipeline: Pipeline) -> Project:
-    """Return the project of the script that holds the pipeline, else that of the current folder.
+    """Return the project of the file that holds the pipeline, else that of the current folder.
 
-    A script may be called from anywhere. The configuration nearest to it counts, then the one nearest to the
-    current folder; where there is none at all, the script's own folder is the project.
+    A script may be called from anywhere, and may import its pipeline. The configuration nearest to the pipeline counts,
+    then the one nearest to the current folder; where there is none at all, a script's own folder is the project.
     """
     here = find_project(Path.cwd())
+    file = Path(pipeline.function.__code__.co_filename)
     main = sys.modules.get("__main__")
-    script = getattr(main, "__file__", None)
     by_name = getattr(main, "__spec__", None) is not None  # python -m: found from the current folder
-    if pipeline.module != "__main__" or script is None or by_name:
+    is_script = pipeline.module == "__main__"
+    if not file.is_file() or "site-packages" in file.parts or (is_script and by_name):
         return here
-    beside = find_project(Path(script).resolve().parent)
-    return here if beside.file is None and here.file is not None else beside
+    beside = find_project(file.resolve().parent)
+    return beside if beside.file is not None or (is_script and here.file is None) else here

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from interlock.engine.tracking import Scope, logging_into
 from interlock.errors import InterlockError
 from interlock.models.codec import (
     AnswerSchema,
@@ -92,7 +93,8 @@ def check_parity(
     """
     check = _Check(predict, schema, answer_schema, tolerance)
     try:
-        return check.run(given, answer, most_rows, seed)
+        with logging_into(Scope()):  # what the steps log was logged when they were run
+            return check.run(given, answer, most_rows, seed)
     except Mismatch as found:
         return check.failed(found.what, found.difference)
     except SliceFailed as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,18 +12,25 @@ from typing import Any
 from interlock.engine.context import RunContext
 from interlock.errors import InterlockError, did_you_mean
 from interlock.extras import require
+from interlock.identity.artifact import Snapshot
 from interlock.models.bundle import LoadedBundle, load_bundle
-from interlock.models.codec import Fault, InvalidRequest, decode_rows, encode_answer
+from interlock.models.codec import Fault, InvalidRequest, Schema, decode_rows, encode_answer
 from interlock.models.registry import resolve
 from interlock.models.score_rows import json_rows
 from interlock.models.score_target import check_target
 from interlock.stack.config import DataConfig
 from interlock.store.publish import write_output
+from interlock.store.sources.formats import separator
 from interlock.store.sources.reading import Reader
 from interlock.store.sources.snapshots import take_snapshot
+from interlock.store.sources.unpack import open_part
 
 CHUNK = 50_000
 """Rows that are scored at a time."""
+
+
+class NoRows(InterlockError):
+    """There is no file of rows to score."""
 
 
 class UnknownOutput(InterlockError):
@@ -44,16 +52,19 @@ def score_file(context: RunContext, name: str, source: Path, target: Path) -> Sc
     Raises:
         UnknownOutput: The name of the output does not say a format.
         OutputInDataset: The output would become part of a dataset, or replace the rows.
-        NoData: There is no such file.
+        NoRows: There is no such file.
         InvalidRequest: The rows are not what the model takes.
         InterlockError: There is no such version, or its bundle cannot be loaded.
     """
     write = _writer(target)
+    if not source.is_file():
+        raise NoRows(
+            f"There is no file {str(source)!r}.", hint="Name a csv, parquet, arrow or JSON lines file."
+        )
     check_target(context, source, target)
     version = resolve(context.records, name)
     pd = require("pandas", extra="tables")
     snapshot = take_snapshot(source.name, DataConfig(uri=str(source.resolve()), format=None), Path("/"))
-    table = Reader(Path("/")).read(snapshot, pd.DataFrame)
     bundle = load_bundle(
         context.store,
         version.bundle,
@@ -62,6 +73,7 @@ def score_file(context: RunContext, name: str, source: Path, target: Path) -> Sc
         run=version.run_id,
     )
     try:
+        table = _read(snapshot, source, bundle.request_schema)
         chunks = [_scored(bundle, table, at) for at in range(0, len(table), CHUNK)]
     finally:
         bundle.close()
@@ -87,6 +99,24 @@ def _scored(bundle: LoadedBundle, table: Any, at: int) -> Any:
     return made.assign(model_version=bundle.version, run=bundle.run_id)
 
 
+def _read(snapshot: Snapshot, source: Path, schema: Schema) -> Any:
+    """Return the rows; text in a csv file is text where the model takes text, whatever it looks like."""
+    pd = require("pandas", extra="tables")
+    text = [one.name for one in schema.columns if one.type == "string"]
+    if snapshot.format != "csv" or not text:
+        return Reader(Path("/")).read(snapshot, pd.DataFrame)
+    with open_part(source) as file:
+        head = pd.read_csv(file, sep=separator(source), nrows=0).columns
+    nulls = {name: [""] if name in text else list(_NULLS) for name in head}
+    kinds = {name: "str" for name in text if name in head}
+    with open_part(source) as file:
+        return pd.read_csv(file, sep=separator(source), dtype=kinds, keep_default_na=False, na_values=nulls)
+
+
+_NULLS = ("", "NA", "NaN", "nan", "null", "NULL", "None", "N/A", "n/a", "<NA>", "#N/A")
+"""What is no value in a column of a csv file that is not text."""
+
+
 def _moved(fault: Fault, at: int) -> Fault:
     return fault if fault.row is None else replace(fault, row=fault.row + at)
 
@@ -95,7 +125,7 @@ def _writer(target: Path) -> Callable[[Any, Path], None]:
     writers: Mapping[str, Callable[[Any], bytes]] = {
         ".parquet": lambda frame: _bytes(frame.to_parquet),
         ".csv": lambda frame: frame.to_csv(index=False).encode(),
-        ".jsonl": lambda frame: frame.to_json(orient="records", lines=True, date_format="iso").encode(),
+        ".jsonl": _json_lines,
     }
     writer = writers.get(target.suffix)
     if writer is None:
@@ -103,6 +133,18 @@ def _writer(target: Path) -> Callable[[Any, Path], None]:
             f"Scored rows cannot be written to {target.name!r}.", hint=did_you_mean(target.suffix, writers)
         )
     return lambda frame, path: write_output(path, writer(frame))
+
+
+def _json_lines(frame: Any) -> bytes:
+    """Return rows as JSON, each number with all of its digits."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return "".join(f"{json.dumps(row, ensure_ascii=False, default=_spelled)}\n" for row in rows).encode()
+
+
+def _spelled(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _bytes(write: Callable[[Any], None]) -> bytes:

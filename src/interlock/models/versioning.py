@@ -16,12 +16,12 @@ from interlock.models.bundle_manifest import BundleError
 from interlock.models.codec import Unservable, row_count
 from interlock.models.codespace import CodeSpaceError
 from interlock.models.elsewhere import load_elsewhere
-from interlock.models.gates import Evidence, Gate, Verdict, parse_gate
+from interlock.models.gates import Evidence, Gate, parse_gate
 from interlock.models.judging import against_champion, judge, to_record
 from interlock.models.parity import Parity, check_parity
 from interlock.models.registry import CHAMPION, challenge, was_champion
 from interlock.models.same import same_version
-from interlock.records.model import ModelVersion, VersionStatus
+from interlock.records.model import VersionStatus
 from interlock.stack.targets import Target
 
 
@@ -47,7 +47,7 @@ def register(
     try:
         same = same_version(context, target.model, digest, run.metrics)
         if same is not None and models.aliases(target.model).get(CHAMPION) == same.number:
-            return _told(context, Build(run, same, _recorded(context, same), leaks=leaks, new=False))
+            return _told(context, Build(run, same, leaks=leaks, new=False))
         made = _judge(context, Build(run, leaks=leaks, new=same is None), challenger, tied, gates)
     finally:
         challenger.close()
@@ -86,11 +86,6 @@ def _judge(
     )
     asked = [*gates, parse_gate("parity")] if tied and parse_gate("parity") not in gates else gates
     return replace(made, verdicts=judge(evidence, asked, comparison), comparison=comparison, parity=parity)
-
-
-def _recorded(context: RunContext, version: ModelVersion) -> list[Verdict]:
-    said = context.records.models.verdicts(version.model, version.number)
-    return [Verdict(one.gate, passed=one.passed, numbers=one.numbers, reason=one.reason) for one in said]
 
 
 def _told(context: RunContext, made: Build) -> Build:

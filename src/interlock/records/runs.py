@@ -241,13 +241,12 @@ class Runs:
         row = self._database.row(query.order_by(runs.c.sequence.desc()).limit(1))
         return None if row is None else _record(row)
 
-    def of_commit(self, commit: str) -> RunRecord | None:
-        """Return the latest run that succeeded at a commit of git, given by its first digits, or None."""
+    def of_commit(self, commit: str) -> Sequence[RunRecord]:
+        """Return the runs that succeeded at a commit of git, given by its first digits, the latest first."""
         # Digits need no quoting, and every database knows how to look for text.
         here = sa.type_coerce(runs.c.git, sa.Text).contains(f'"commit":"{commit}')
         query = sa.select(runs).where(here, runs.c.status == "succeeded")
-        row = self._database.row(query.order_by(runs.c.sequence.desc()).limit(1))
-        return None if row is None else _record(row)
+        return [_record(row) for row in self._database.rows(query.order_by(runs.c.sequence.desc()))]
 
     def pipelines(self) -> Sequence[str]:
         """Return the names of all pipelines that have runs."""
