@@ -92,6 +92,19 @@ def test_runs_are_named_by_git_commits(ran_once: Path) -> None:
     commit = git("rev-parse", "--short", "first")
     found = interlock_json(ran_once, "diff", commit, "second")
     assert (found["before"]["run"], found["after"]["run"]) == ("sums/2", "sums/3")
+    edit(ran_once, "helpers.py", "value * weight", "value * weight * 2")
+    interlock_json(ran_once, "run", "sums")
+    assert (
+        interlock_json(ran_once, "diff", commit, "second") == found
+    )  # what was not committed is not the commit's
+    git("commit", "-qam", "third")
+    (ran_once / "helpers.py").write_text("FLOOR = 1\n\n\ndef weighed(value, weight):\n    return 0.0\n")
+    interlock_json(ran_once, "run", "sums")
+    refused = interlock(ran_once, "diff", commit, "HEAD")
+    assert (
+        refused.returncode,
+        "only of changes to it that were not committed: sums/5" in refused.stderr,
+    ) == (2, True)
 
 
 def test_the_change_of_a_metric_is_explained_to_the_last_digit(ran_once: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_changed_helper_is_named_with_its_line_and_its_difference(ran_once: Pa
     assert change["where"] == "helpers.py:5"
     assert change["lines"] == ["-    return value * weight", "+    return value * weight * 2"]
     assert found["total"]["since"] == "sums/1"
-    assert found["report"]["words"] == "the input total changed"
+    assert found["report"]["words"] == "inputs changed (total)"
 
 
 def test_a_changed_constant_names_the_constant(ran_once: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from interlock.engine.recordable import recordable_value
+from interlock.errors import InterlockError
 from interlock.graph.model import Const, Graph, Input, Node, Ref
 from interlock.identity.digest import digest_json, digest_value
 
@@ -47,8 +48,16 @@ def _node(node: Node) -> dict[str, Any]:
         "dataset": node.dataset,
         "mapped": list(node.mapped),
         "outputs": list(node.outputs),
-        "inputs": {name: _input(value) for name, value in node.inputs.items()},
+        "inputs": {name: _of_node(node, name, value) for name, value in node.inputs.items()},
     }
+
+
+def _of_node(node: Node, name: str, value: Input) -> dict[str, Any]:
+    try:
+        return _input(value)
+    except InterlockError as error:
+        error.where = error.where or f"{name!r} of step {node.name!r}, {node.location}"
+        raise
 
 
 def _input(value: Input) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def find_cause(
 
 
 def _of_surroundings(used: Mapping[str, str], moved: Differences) -> Cause:
-    packages = {n: v for n, v in moved.packages.items() if f"dist:{n}" in used} or moved.packages
+    packages = {n: v for n, v in moved.packages.items() if f"dist:{n}" in used}
     if packages:
         shown = ", ".join(
             f"{name} {old or 'none'} → {new or 'none'}" for name, (old, new) in packages.items()
@@ -103,6 +103,12 @@ def _of_surroundings(used: Mapping[str, str], moved: Differences) -> Cause:
         return Cause(
             "hardware",
             f"the step gives the same twice here; the processor is another: {' → '.join(moved.processor)}",
+        )
+    if moved.packages:
+        names = ", ".join(list(moved.packages)[:8])
+        return Cause(
+            "unknown",
+            f"the step gives the same twice here; of packages it does not name, others are: {names}",
         )
     return Cause("unknown", "the step gives the same twice here, and nothing that is recorded differs")
 

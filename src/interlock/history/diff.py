@@ -9,6 +9,7 @@ from typing import Any
 from interlock.engine.commit import FACETS
 from interlock.engine.context import RunContext
 from interlock.engine.wiring import KIND as GRAPH
+from interlock.errors import shown
 from interlock.history.changes import Change, code_changes, data_changes, setting_changes
 from interlock.history.environments import EnvironmentDiff, environment_diff
 from interlock.history.sources import KeptCode
@@ -67,14 +68,18 @@ def _nodes(context: RunContext, run: RunRecord) -> Mapping[str, Any]:
 
 
 def _parts(context: RunContext, before: RunRecord, after: RunRecord) -> Iterator[Change]:
+    steps = [{one.node: one for one in context.records.steps.of(run.id)} for run in (before, after)]
+    # A step that was skipped in one of them has no parts there, and nothing to be compared by.
+    skipped = {name for one in steps for name, step in one.items() if not step.fingerprint_parts}
     parts = [
         {
             label: digest
-            for step in context.records.steps.of(run.id)
+            for name, step in one.items()
+            if name not in skipped
             for label, digest in step.fingerprint_parts.items()
             if ":" in label and not label.startswith("dist:")
         }
-        for run in (before, after)
+        for one in steps
     ]
     codes = [KeptCode(context.store, run.code) for run in (before, after)]
     return code_changes(parts[0], parts[1], codes[0], codes[1])
@@ -133,8 +138,8 @@ def _constants(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
         for name, value in old.items():
             now = new.get(name)
             if now and "value" in value and "value" in now and value["digest"] != now["digest"]:
-                yield Change("param", f"{node}.{name}", repr(value["value"]), repr(now["value"]))
+                yield Change("param", f"{node}.{name}", shown(value["value"], 200), shown(now["value"], 200))
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:
-    return repr(values[name]) if name in values else "not there"
+    return shown(values[name], 200) if name in values else "not there"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from interlock.engine.context import RunContext
 from interlock.engine.wiring import KIND as GRAPH
-from interlock.errors import InterlockError, did_you_mean
+from interlock.errors import InterlockError, did_you_mean, shown
 from interlock.history.changes import Change, code_changes, data_changes, setting_changes
 from interlock.history.sources import KeptCode
 from interlock.records.model import RunRecord, StepRecord
@@ -206,8 +206,8 @@ _WORDS = {
     "package": "another version of {}",
     "python": "another version of Python",
     "data": "the dataset {} changed",
-    "param": "the param {} changed",
-    "input": "the input {} changed",
+    "param": "params changed ({})",
+    "input": "inputs changed ({})",
     "seed": "the seed changed",
     "variable": "the environment variable {} changed",
 }
@@ -223,7 +223,7 @@ def _text(value: Any) -> str:
     if value is None:
         return "nothing"
     if "value" in value:
-        return repr(value["value"])
+        return shown(value["value"], 200)
     return f"what {_listed(_refs(value))} gives" if _refs(value) else value.get("kind", "")
 
 
