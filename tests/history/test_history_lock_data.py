@@ -34,6 +34,7 @@ def test_the_data_and_the_champion_of_a_lock_come_back(locked: Path) -> None:
     interlock_json(locked, "promote", f"sums@{second['model']}")
     assert interlock(locked, "lock", "--check").returncode == 1
     assert interlock_json(locked, "restore")["data"] == {"numbers": "pinned to numbers@1"}
+    assert "numbers is pinned: numbers@1 was read." in interlock(locked, "run", "sums").stderr
     again = interlock_json(locked, "run", "sums")
     assert again["metrics"] == first["metrics"] != second["metrics"]
     assert interlock(locked, "lock", "--check").returncode == 0

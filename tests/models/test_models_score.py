@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from models_project import PIPELINE, opened, train, write_shop
 from interlock.engine.context import RunContext
 from interlock.models import score
 from interlock.models.codec import InvalidRequest
-from interlock.models.score import score_file
+from interlock.models.score import NoRows, score_file
 from interlock.models.score_target import OutputInDataset, default_target
 
 ARRAYS = (
@@ -159,3 +160,27 @@ def test_answers_are_not_written_into_a_dataset(
 
 def test_without_a_target_the_answers_lie_in_the_current_folder(tmp_path: Path) -> None:
     assert default_target(Path("data/2013-01.csv.gz"), tmp_path) == tmp_path / "2013-01.scored.parquet"
+
+
+TEXTS = PIPELINE.replace('drop(columns=["late"])', 'drop(columns=["late"]).assign(zip="00001")')
+
+
+def test_text_in_a_csv_file_is_text_whatever_it_looks_like(context: RunContext, tmp_path: Path) -> None:
+    name = version(context, pipeline=TEXTS)
+    rows = tmp_path / "rows.csv"
+    rows.write_text("hour,distance,zip\n3,200.5,00001\n13,300.0,12345\n23,400.0,NA\n")
+    score_file(context, name, rows, tmp_path / "out.jsonl")
+    scored = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [one["zip"] for one in scored] == ["00001", "12345", "NA"]
+
+
+def test_scored_rows_keep_all_digits(context: RunContext, tmp_path: Path) -> None:
+    name = version(context)
+    rows = write(tmp_path / "rows.parquet", pd.DataFrame({"hour": [3], "distance": [1e-13]}))
+    score_file(context, name, rows, tmp_path / "out.jsonl")
+    assert json.loads((tmp_path / "out.jsonl").read_text())["distance"] == 1e-13
+
+
+def test_a_file_that_is_not_there_is_said(context: RunContext, tmp_path: Path) -> None:
+    with pytest.raises(NoRows, match="There is no file"):
+        score_file(context, version(context), tmp_path / "rows.csv", tmp_path / "out.csv")

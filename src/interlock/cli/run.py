@@ -148,6 +148,7 @@ def _run(asked: _Asked, report: _Report | None) -> None:
         moving = _twice(context, made) if asked.twice and made.run.failure is None else None
         if report:
             report.print(run_report(made) | ({} if moving is None else {"not_deterministic": moving}))
+        _say_pinned(context, made)
         _say(made, quietly=report is not None)
         if moving is not None:
             _say_moving(moving, quietly=report is not None)
@@ -202,6 +203,17 @@ def _fail_if_refused(made: Build) -> None:
     if made.version is not None and made.version.status == "refused":
         name = f"{made.version.model}@{made.version.number}"
         raise VersionRefused(f"{name} did not pass its gates.", hint=f"See why: interlock show {name}")
+
+
+def _say_pinned(context: RunContext, made: Build) -> None:
+    """Say which datasets were not read as they are now: a pin is easily forgotten."""
+    for name in made.run.snapshots:
+        number = context.records.datasets.pinned(name)
+        if number is not None:
+            typer.echo(
+                f"{name} is pinned: {name}@{number} was read. Let it go: interlock data pin {name} --off",
+                err=True,
+            )
 
 
 def _twice(context: RunContext, made: Build) -> list[dict[str, Any]]:
