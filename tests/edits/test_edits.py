@@ -14,10 +14,11 @@ from edits_form import FORM
 from edits_functions import FUNCTIONS
 from edits_graph import GRAPH
 from edits_imports import IMPORTS
+from edits_late import LATE
 from edits_opaque import OPAQUE
 from edits_values import VALUES
 
-CASES = [*FUNCTIONS, *CLASSES, *VALUES, *IMPORTS, *FORM, *GRAPH, *DECLARED, *OPAQUE]
+CASES = [*FUNCTIONS, *CLASSES, *VALUES, *IMPORTS, *FORM, *GRAPH, *LATE, *DECLARED, *OPAQUE]
 TABLE_SIZE = 80
 
 

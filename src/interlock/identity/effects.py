@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from interlock.identity.modules import absolute_name, package_of
 from interlock.identity.outline import Act, Outline, unit_text
 from interlock.identity.references import Chain
-from interlock.identity.statements import Unit
+from interlock.identity.statements import Unit, executed, path_of, stored_in
 from interlock.identity.web import Node
 
 if TYPE_CHECKING:
     from interlock.identity.late import Late
     from interlock.identity.reach import Search
+
+
+_HOOK = "__init_subclass__"
 
 
 class Effects:
@@ -25,6 +30,7 @@ class Effects:
         self._late = late
         self._stores: dict[tuple[str, str], list[tuple[str, Unit, Outline]]] = {}
         self._linked: set[object] = set()
+        self._kept: dict[tuple[str, Chain], bool] = {}
 
     def outside(self, module: str, file: str, outline: Outline) -> list[Unit]:
         """Return the statements that act outside of the project when a module is imported.
@@ -60,8 +66,94 @@ class Effects:
         stays = [self._stays_inside(other[0], one, there, inside) for one in acts]
         return all(stays)
 
+    def inside(self, module: str, file: str, outline: Outline) -> list[Unit]:
+        """Return the statements that may change other modules of the project when a module is imported.
+
+        Where a function imports the module, they run with the function: what they leave in others is part
+        of what it does, however the others are reached.
+        """
+        package = package_of(module, file)
+        return [
+            unit
+            for unit in outline.units
+            if not unit.is_import and self._changes(outline, package, unit.node, set())
+        ]
+
+    def _changes(self, outline: Outline, package: str, node: ast.AST, seen: set[str]) -> bool:
+        """Say whether a node, when it is executed, may change another module of the project."""
+        return any(
+            any(self._leads_out(outline, path, package) for path in _changed(one))
+            or any(self._hands_out(outline, path, package, seen) for path in _called(one))
+            for one in executed(node)
+        )
+
+    def _leads_out(self, outline: Outline, path: Chain, package: str) -> bool:
+        """Say whether a path leads to what another module holds, by an import or by a name given to it here."""
+        if path[:2] == ("sys", "modules") or self._find(outline, path, package) is not None:
+            return True
+        aliases = [unit for unit in outline.binding(path[0]) if not unit.is_definition and not unit.is_import]
+        found = [self._find(outline, chain, package) for unit in aliases for chain in unit.chains]
+        return any(one is not None and self._keeps(*one) for one in found)
+
+    def _hands_out(self, outline: Outline, path: Chain, package: str, seen: set[str]) -> bool:
+        """Say whether a call may leave something in another module of the project."""
+        found = self._find(outline, path, package)
+        if found is not None:
+            return self._keeps(*found)
+        own = outline.definitions(path[0])
+        if not own:
+            return len(path) > 1 and self._leads_out(outline, path, package)
+        if path[0] in seen:
+            return False
+        seen.add(path[0])
+        if path[-1] == _HOOK and any(
+            self._hands_out(outline, base, package, seen) for one in own for base in _called(one)
+        ):
+            return True
+        return any(self._changes(outline, package, part, seen) for one in own for part in _run_by_call(one))
+
+    def _keeps(self, module: str, chain: Chain) -> bool:
+        """Say whether what a chain of a module stands for may keep what it is handed; doubt says yes."""
+        key = (module, chain)
+        if key not in self._kept:
+            self._kept[key] = False  # what leads back to itself adds nothing
+            self._kept[key] = self._look_keeping(module, chain)
+        return self._kept[key]
+
+    def _look_keeping(self, module: str, chain: Chain) -> bool:
+        found = self._late.outline(module)
+        if found is None:
+            return False
+        if not chain:
+            return True
+        outline, package = found[0], package_of(module, found[1])
+        there = self._find(outline, chain, package)
+        if there is not None:
+            return self._keeps(*there)
+        own = outline.definitions(chain[0])
+        if not own:
+            return chain[-1] != _HOOK and outline.remembers(chain[0])
+        if chain[1:] == (_HOOK,):
+            bases = [base for one in own for base in _called(one) if base[-1] == _HOOK]
+            return any(map(_sees_subclasses, own)) or any(self._keeps(module, base) for base in bases)
+        if len(chain) > 1 or any(map(_may_remember, own)):
+            # `area.register(f)`, `Registry.add(f)`
+            return True
+        units = outline.binding(chain[0])
+        used = [(module, one) for unit in units for one in unit.chains if one != chain[:1]]
+        for unit in units:
+            for _, one in unit.imports:
+                name = absolute_name(one.module, package)
+                used += [(name, (one.name,) if one.name is not None else ())] if name is not None else []
+        return any(self._keeps(*one) for one in used)
+
     def _owner(self, outline: Outline, chain: Chain, package: str) -> tuple[str, str] | None:
         """Return the module of the project, and the name in it, that a chain leads to by an import."""
+        found = self._find(outline, chain, package)
+        return (found[0], found[1][0]) if found is not None and found[1] else None
+
+    def _find(self, outline: Outline, chain: Chain, package: str) -> tuple[str, Chain] | None:
+        """Return the module of the project, and the chain in it, that a chain leads to by an import."""
         for one in outline.imports.get(chain[0], []) if chain else ():
             module = absolute_name(one.module, package) or ""
             rest = chain[1:]
@@ -69,10 +161,17 @@ class Effects:
                 rest = (one.name, *rest)
             elif not one.whole:
                 module = module.partition(".")[0]
-            while len(rest) > 1 and self._late.file(f"{module}.{rest[0]}") is not None:
+            while rest and self._late.file(f"{module}.{rest[0]}") is not None:
                 module, rest = f"{module}.{rest[0]}", rest[1:]
-            if rest and self._late.is_ours(module, self._late.file(module)):
-                return module, rest[0]
+            if self._late.is_ours(module, self._late.file(module)):
+                return module, rest
+        if not chain or outline.binding(chain[0]):
+            return None
+        for star in outline.stars:
+            module = absolute_name(star, package) or ""
+            found = self._late.outline(module)
+            if found is not None and (found[0].binding(chain[0]) or found[0].stars):
+                return module, chain
         return None
 
     def link(self) -> bool:
@@ -94,3 +193,60 @@ class Effects:
         node.line = unit.node.lineno
         names = vars(sys.modules[module]) if module in sys.modules else {}
         return ["Import", unit_text(unit.node, outline), self._search.names(unit.chains, names)]
+
+
+def _called(node: ast.AST) -> Iterator[Chain]:
+    """Yield what a node calls: functions, decorators, and what the bases of a class do with a new one."""
+    calls: list[ast.AST] = [node] if isinstance(node, ast.Call) else []
+    calls += getattr(node, "decorator_list", [])
+    paths = [path_of(one) for one in calls]
+    if isinstance(node, ast.ClassDef):
+        bases = [*node.bases, *(one.value for one in node.keywords)]
+        paths += [(*path, _HOOK) for path in map(path_of, bases) if path]
+    yield from (path for path in paths if path)
+
+
+def _changed(node: ast.AST) -> Iterator[Chain]:
+    """Yield the paths that a node stores into, and those that a bare call hands on to be changed."""
+    targets: list[ast.expr] = []
+    if isinstance(node, (ast.Assign, ast.Delete)):
+        targets = list(node.targets)
+    elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+        targets = [node.target]
+    for target in targets:
+        yield from stored_in(target)
+    call = node.value if isinstance(node, ast.Expr) else None
+    if isinstance(call, ast.Call) and path_of(call)[:1] != ("print",):
+        given = [*call.args, *(one.value for one in call.keywords)]
+        yield from (path for path in map(path_of, given) if path)
+
+
+def _run_by_call(node: ast.stmt) -> Iterator[ast.stmt]:
+    """Yield what may run when a function or a class is called."""
+    for part in getattr(node, "body", ()):
+        yield from _run_by_call(part) if isinstance(node, ast.ClassDef) else [part]
+
+
+def _may_remember(node: ast.AST) -> bool:
+    """Say whether a function or a class keeps things itself: in a global name, a default or an attribute."""
+    plain = (ast.Constant, ast.UnaryOp, ast.Name, ast.Attribute, ast.Tuple)
+    for one in ast.walk(node):
+        if isinstance(one, ast.Global):
+            return True
+        if isinstance(one, ast.arguments):
+            defaults = [*one.defaults, *(value for value in one.kw_defaults if value is not None)]
+            if not all(isinstance(value, plain) for value in defaults):
+                return True
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    values = [one.value for one in body if isinstance(one, (ast.Assign, ast.AnnAssign))]
+    return any(value is not None and not isinstance(value, plain) for value in values)
+
+
+def _sees_subclasses(node: ast.AST) -> bool:
+    """Say whether a class may do something with the classes derived from it, or is of a metaclass."""
+    return any(
+        (isinstance(one, ast.FunctionDef) and one.name == _HOOK)
+        or (isinstance(one, ast.Attribute) and one.attr == "__subclasses__")
+        or (isinstance(one, ast.keyword) and one.arg == "metaclass")
+        for one in ast.walk(node)
+    )

@@ -130,12 +130,22 @@ class Late:
         if one.whole:
             return self._attribute(module, rest)
         self._importing(module)
-        return self._attribute(module.partition(".")[0], rest)
+        top = module.partition(".")[0]
+        if self.file(top) is None and module.split(".")[1:] != list(rest[: module.count(".")]):
+            # A folder without `__init__`, handed on as a value: all that is known of it is what is imported.
+            return self.whole(module, self.file(module))
+        return self._attribute(top, rest)
 
     def _attribute(self, module: str, rest: Chain) -> str:
         """Note an attribute of a module: a module inside of it, or what a name there stands for."""
         self._importing(module)
         found = self.outline(module)
+        if found is None and self.file(module) is None:
+            # A folder without `__init__` has names of modules only, which may lie in such folders again.
+            for count in range(1, len(rest) + 1):
+                inner = ".".join((module, *rest[:count]))
+                if self.file(inner) is not None:
+                    return self._attribute(inner, rest[count:])
         if found is None or not rest:
             return (
                 self.whole(module, self.file(module))
@@ -284,7 +294,8 @@ class Late:
             absolute = absolute_name(name, package)
             if absolute is not None:
                 self._importing(absolute)
-        effects = self.effects.outside(module, file, outline)
+        acting = {*self.effects.outside(module, file, outline), *self.effects.inside(module, file, outline)}
+        effects = [unit for unit in outline.units if unit in acting]
         node.line = effects[0].node.lineno if effects else None
         made_of = [self._unit(module, package, outline, unit) for unit in effects]
         return ["Import", made_of] if made_of else None

@@ -16,11 +16,11 @@ def find_module_file(module: str) -> str | None:
     top, *rest = module.split(".")
     if not top or top in sys.builtin_module_names:
         return None
-    name, path = "", None
+    path: Sequence[str] | None = None
     origin: str | None = None
     for part in (top, *rest):
-        name = f"{name}.{part}" if name else part
-        spec = PathFinder.find_spec(name, path)
+        # By its last part: for a full name, a folder without `__init__` asks the loaded modules for its parent.
+        spec = PathFinder.find_spec(part, path)
         if spec is None:
             return None
         origin, path = spec.origin, _folders(spec.submodule_search_locations)

@@ -122,7 +122,33 @@ class Outline:
         # `from . import features` may load a module of that name.
         for many in self.imports.values():
             found.update(_inside(one) for one in many if one.name is not None)
+        for unit in self.units:
+            if not unit.is_definition:
+                found.update(one.module for _, one in unit.imports)
+                found.update(_inside(one) for _, one in unit.imports if one.name is not None)
         return tuple(sorted(found))
+
+    def definitions(self, name: str) -> list[ast.stmt]:
+        """Return the functions and classes here of that name."""
+        return [unit.node for unit in self._bound.get(name, []) if unit.is_definition]
+
+    def binding(self, name: str) -> list[Unit]:
+        """Return the statements that bind a name, imports among them."""
+        return self._bound.get(name, [])
+
+    def remembers(self, name: str) -> bool:
+        """Say whether a name here may be bound to something in which code leaves things: a dict, an object."""
+        units = (
+            unit.node for unit in self._bound.get(name, []) if not unit.is_definition and not unit.is_import
+        )
+        return any(not self._is_fixed(getattr(node, "value", None)) for node in units)
+
+    def _is_fixed(self, value: object) -> bool:
+        if isinstance(value, ast.Call):
+            path = path_of(value)
+            return bool(path) and self._origin(path[0]) in ("logging", "typing")
+        parts = value.elts if isinstance(value, ast.Tuple) else [value]
+        return all(isinstance(one, (ast.Constant, ast.UnaryOp)) for one in parts)
 
     @functools.cached_property
     def _bound(self) -> dict[str, list[Unit]]:
