@@ -31,6 +31,27 @@ def acting(
 HELPERS = "def helper(n):\n    return n\ndef spare(n):\n    return n\n"
 HELPER = ("def helper(n):\n    return n", "def helper(n):\n    return -n")
 AGAIN = "from .. import util\ndef helper(n):\n    return util.helper(n)\n"
+COMMENT = ("def spare", "# spare\ndef spare")
+GO = """from importlib import import_module
+M = "pk.c"
+def go(n):
+    return import_module(M).helper(n)
+"""
+CALL = "return import_module({}).helper(n)"
+LOOP = "for m in {}:\n        n = import_module(m).helper(n)\n    return n"
+NAMED = [
+    ("a relative text", "", "", CALL.format("'.c', 'pk'"), "pk/c.py", "one"),
+    ("a relative text and a keyword", "", "", CALL.format("'.c', package='pk'"), "pk/c.py", "one"),
+    ("a constant", "M = 'pk.c'\n", "", CALL.format("M"), "pk/c.py", "one"),
+    ("two constants", "M, P = '.c', 'pk'\n", "", CALL.format("M, P"), "pk/c.py", "one"),
+    ("a list", "MS = ['pk.c', 'd']\n", "", LOOP.format("MS"), "d.py", "one"),
+    ("a dict", "MS = {'c': 'pk.c'}\n", "", CALL.format("MS['c']"), "pk/c.py", "one"),
+    ("a local constant", "", "", "m = 'pk.c'\n    " + CALL.format("m"), "pk/c.py", "one"),
+    ("a local list", "", "", LOOP.format("('pk.c', 'd')"), "d.py", "one"),
+    ("a default", "def f(n, m='pk.c'):\n    " + CALL.format("m") + "\n", "", "return f(n)", "pk/c.py", "one"),
+    ("a default of a step", "", ", m: str = 'pk.c'", CALL.format("m"), "pk/c.py", "one"),
+    ("a constant of a late module", "", "", "from go import go\n    return go(n)", "pk/c.py", "one"),
+]
 BASE = "class Base:\n    k = 1\n"
 KINDS = "class Base:\n    R = {}\n    def __init_subclass__(cls):\n        Base.R[cls.__name__] = cls\n"
 AREA = "from functools import singledispatch\n@singledispatch\ndef area(n):\n    return 0\n"
@@ -176,5 +197,24 @@ LATE: list[Case] = [
         ran="one",
         files={"ns/util.py": HELPERS},
         edits={"ns/util.py": HELPER},
+    ),
+    *(
+        case(
+            f"{what} of a module imported by {how}",
+            f"from importlib import import_module\n{head}@step\ndef one(n: int{more}) -> int:\n    {body}\n",
+            ran=ran,
+            files={"pk/__init__.py": "", "pk/c.py": HELPERS, "d.py": HELPERS, "go.py": GO},
+            edits={edited: edit},
+        )
+        for how, head, more, body, edited, reruns in NAMED
+        for what, edit, ran in (("a helper", HELPER, reruns), ("a comment", COMMENT, ""))
+    ),
+    case(
+        "a helper of a module that no text of the step names",
+        "import importlib\nM = 'pk.c'\n@step\ndef one(n: int) -> int:\n"
+        "    return importlib.import_module(M).helper(n)\n",
+        ran="",
+        files={"pk/__init__.py": "", "pk/c.py": HELPERS, "d.py": HELPERS},
+        edits={"d.py": HELPER},
     ),
 ]

@@ -18,7 +18,7 @@ from interlock.identity.effects import Effects
 from interlock.identity.modules import absolute_name, find_module_file, package_of
 from interlock.identity.outline import Outline, unit_text
 from interlock.identity.references import Chain
-from interlock.identity.statements import Imported, Unit, nested_imports
+from interlock.identity.statements import Imported, Unit, is_import_call, nested_imports, texts_in
 from interlock.identity.syntax import code_text, has_effect
 from interlock.identity.web import Node
 
@@ -70,6 +70,16 @@ class Late:
             if file is not None:
                 return self.whole(module, file)
         return name
+
+    def import_texts(self, texts: set[str], package: str) -> None:
+        """Note the modules of the project that texts name, for code that imports a module by a constant."""
+        plain = {one for one in texts if not one.startswith(".")}
+        inside = {absolute_name(one, where) for one in texts - plain for where in {package, *plain}}
+        for module in plain | {one for one in inside if one is not None}:
+            file = self.file(module)
+            if file is not None and self._search.is_project(module, file):
+                self._importing(module)
+                self.whole(module, file)
 
     def whole(self, module: str, file: str | None) -> str:
         """Note a whole file, and the files that it imports."""
@@ -217,6 +227,11 @@ class Late:
                 text = self._chain(module, package, outline, chain)
                 if text is not None:
                     names[".".join(chain)] = text
+        if any(map(is_import_call, unit.chains)):
+            # What of the module's constants are texts may be the names that it imports by.
+            nodes = [one.node for chain in unit.chains for one in outline.binding(chain[0])]
+            texts = {text for node in nodes if isinstance(node, ast.Assign) for text in texts_in(node.value)}
+            self.import_texts(texts, package)
         return [code_text(*unit.guards), unit_text(unit.node, outline), names]
 
     def _chain(self, module: str, package: str, outline: Outline, chain: Chain) -> str | None:

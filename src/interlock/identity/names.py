@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from interlock.identity.classes import ClassLook
 from interlock.identity.references import Chain
+from interlock.identity.statements import is_import_call, texts_of
 from interlock.identity.values import ValueLook
 from interlock.identity.witness import MISSING
 from interlock.identity.wrappers import module_name
@@ -53,6 +54,9 @@ class NameLook:
             bound: Names that mean something else, as those inside of a class do.
         """
         found = {}
+        chains = list(chains)
+        if any(map(is_import_call, chains)):
+            self._import_texts(chains, names)
         for chain in chains:
             root = chain[0]
             if root in bound or root in _OF_THE_IMPORT:
@@ -68,6 +72,11 @@ class NameLook:
             if text is not None:
                 found[".".join(chain)] = text
         return found
+
+    def _import_texts(self, chains: Iterable[Chain], names: Mapping[str, Any]) -> None:
+        """Note the modules of the project that constants name, for code that imports a module by its name."""
+        texts = {one for chain in chains for one in texts_of(names.get(chain[0]))}
+        self._search.late.import_texts(texts, str(names.get("__package__") or ""))
 
     def _note_builtin(self, chain: Chain, names: Mapping[str, Any]) -> None:
         file = names.get("__file__")

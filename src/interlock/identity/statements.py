@@ -97,18 +97,75 @@ def nested_imports(*nodes: ast.AST) -> list[tuple[str, Imported]]:
         for inner in ast.walk(node):
             if isinstance(inner, IMPORT):
                 found.extend(imports_of(inner))
-            elif isinstance(inner, ast.Call):
-                found.extend(("*", Imported(module)) for module in _imported_by_text(inner))
+            elif isinstance(inner, ast.Call) and is_import_call(chain_of(inner.func)):
+                found.extend(("*", Imported(module)) for module in _imported_by_text(inner, node))
     return found
 
 
-def _imported_by_text(call: ast.Call) -> Iterator[str]:
-    """Yield the module of `import_module("a.b")`, of which the name is written down."""
-    name = (chain_of(call.func) or ("",))[-1]
-    first = call.args[0] if call.args else None
-    text = first.value if isinstance(first, ast.Constant) else None
-    if name in ("import_module", "__import__", "find_spec") and isinstance(text, str):
-        yield text
+def is_import_call(chain: Chain) -> bool:
+    """Say whether what is called imports a module, or looks for one, by its name."""
+    return chain[-1:] in (("import_module",), ("__import__",), ("find_spec",))
+
+
+def _imported_by_text(call: ast.Call, around: ast.AST) -> Iterator[str]:
+    """Yield the modules of `import_module("a.b")`, of which the names are written down in the code around it."""
+    given = {one.arg: one.value for one in call.keywords}
+    name = call.args[0] if call.args else given.get("name")
+    package = call.args[1] if call.args[1:] else given.get("package")
+    is_relative = (chain_of(call.func) or ("",))[-1] != "__import__" and package is not None
+    packages = list(_texts(package, around)) if is_relative and package is not None else []
+    for text in _texts(name, around) if name is not None else ():
+        if not text.startswith(".") or not packages:
+            yield text
+        yield from (found for one in packages if (found := _joined(text, one)))
+
+
+def _joined(text: str, package: str) -> str:
+    """Return the full name of `.a` in a package, "" where the text is no such name."""
+    dots = len(text) - len(text.lstrip("."))
+    parts = package.split(".")
+    return ".".join((*parts[: len(parts) - dots + 1], text[dots:])) if 0 < dots <= len(parts) else ""
+
+
+def _texts(value: ast.AST, around: ast.AST) -> Iterator[str]:
+    """Yield the texts that an expression may be: written there, or where a local name in it is bound."""
+    names = {one.id for one in ast.walk(value) if isinstance(one, ast.Name)}
+    values = [value, *(one for name in sorted(names) for one in _values_of(name, around))]
+    for one in values:
+        yield from texts_in(one)
+
+
+def texts_in(node: ast.AST) -> Iterator[str]:
+    """Yield the texts that are written in an expression."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and inner.value:
+            yield inner.value
+
+
+def _values_of(name: str, around: ast.AST) -> Iterator[ast.AST]:
+    """Yield what a local name is bound to: by an assignment, as a default, or in a loop."""
+    for one in ast.walk(around):
+        if isinstance(one, ast.arguments):
+            plain = [*one.posonlyargs, *one.args]
+            pairs = zip(plain[len(plain) - len(one.defaults) :], one.defaults, strict=True)
+            yield from (value for arg, value in pairs if arg.arg == name)
+            keywords = zip(one.kwonlyargs, one.kw_defaults, strict=True)
+            yield from (value for arg, value in keywords if arg.arg == name and value is not None)
+        elif isinstance(one, (ast.For, ast.AsyncFor, ast.comprehension)):
+            yield from [one.iter] if name in _bound(one.target) else []
+        elif isinstance(one, ast.Assign):
+            yield from [one.value] if any(name in _bound(target) for target in one.targets) else []
+        elif isinstance(one, (ast.AnnAssign, ast.NamedExpr)) and one.value is not None:
+            yield from [one.value] if name in _bound(one.target) else []
+
+
+def texts_of(value: object) -> list[str]:
+    """Return the texts that a value is, or has in it."""
+    if isinstance(value, dict):
+        return [one for part in value.values() for one in texts_of(part)]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [one for one in value if isinstance(one, str)]
+    return [value] if isinstance(value, str) else []
 
 
 def statements_of(
