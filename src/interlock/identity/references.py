@@ -53,6 +53,8 @@ def references_of_code(code: CodeType) -> References:
     for one in _nested(code):
         words.update(one.co_names)
         _read(one, chains, imports)
+    # Also where `importlib` itself is imported inside of the code, and is no global name.
+    chains.update((word,) for word in ("import_module", "find_spec") if word in words)
     return References(tuple(sorted(chains)), tuple(sorted(imports)), frozenset(words))
 
 
