@@ -53,6 +53,18 @@ class Mode(Enum):
 DEFAULT = Mode.FAST
 """ + ONE.format("DEFAULT.factor() + n")
 
+QUOTED = """
+from pydantic import BaseModel, field_validator
+class Outer(BaseModel):
+    inner: {}
+class Inner(BaseModel):
+    k: int
+    @field_validator('k')
+    @classmethod
+    def check(cls, k):
+        return k + 1
+"""
+
 INSTANCE = """
 class Adder:
     def __init__(self, k):
@@ -354,6 +366,55 @@ CLASSES: list[Case] = [
         "from pydantic import BaseModel, Field\nclass B(BaseModel):\n    x: int = 1\nclass A(BaseModel):\n    k: list[B] = Field(default_factory=list)\n"
         + ONE.format("len(A().k) + n"),
         ("x: int = 1", "x: int = 1  # one"),
+        ran="",
+    ),
+    case(
+        "a validator of a model that an annotation names in quotes",
+        QUOTED.format('"Inner"') + ONE.format("Outer(inner={'k': n}).inner.k"),
+        ("return k + 1", "return k + 2"),
+        ran="one",
+        needs=("pydantic",),
+    ),
+    case(
+        "a validator of a model in a list that an annotation names in quotes",
+        QUOTED.format('"list[Inner]"') + ONE.format("Outer(inner=[{'k': n}]).inner[0].k"),
+        ("return k + 1", "return k + 2"),
+        ran="one",
+        needs=("pydantic",),
+    ),
+    case(
+        "a validator of a model in quotes inside of an annotation",
+        QUOTED.format('list["Inner"]') + ONE.format("Outer(inner=[{'k': n}]).inner[0].k"),
+        ("return k + 1", "return k + 2"),
+        ran="one",
+        needs=("pydantic",),
+    ),
+    case(
+        "a class that a dataclass names in quotes",
+        "import typing\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: 'B'\nclass B:\n    def go(self):\n        return 1\n"
+        + ONE.format("typing.get_type_hints(A)['x']().go() + n"),
+        ("return 1", "return 2"),
+        ran="one",
+    ),
+    case(
+        "a class that a plain class names in quotes",
+        "import typing\nclass A:\n    x: 'typing.Optional[B]'\nclass B:\n    def go(self):\n        return 1\n"
+        + ONE.format("typing.get_args(typing.get_type_hints(A)['x'])[0]().go() + n"),
+        ("return 1", "return 2"),
+        ran="one",
+    ),
+    case(
+        "a class that a decorated function names in quotes",
+        "import functools, typing\ndef built(f):\n    @functools.wraps(f)\n    def inner(n):\n        return f(typing.get_type_hints(f)['b']().k + n)\n    return inner\n@built\ndef go(b: 'B'):\n    return b\nclass B:\n    k = 1\n"
+        + ONE.format("go(n)"),
+        ("k = 1", "k = 2"),
+        ran="one",
+    ),
+    case(
+        "a function of the name of a literal, which is no annotation",
+        "from dataclasses import dataclass\nfrom typing import Annotated, Literal\ndef fast():\n    return 1\n@dataclass\nclass A:\n    x: Literal['fast'] = 'fast'\n    y: Annotated[int, 'fast'] = 1\n"
+        + ONE.format("len(A().x) + n"),
+        ("return 1", "return 2"),
         ran="",
     ),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 from abc import ABCMeta
 from collections.abc import Iterator, Mapping
@@ -14,12 +15,11 @@ from interlock.identity.functions import extra_of, readers
 from interlock.identity.references import chain_of, chains_of_tree, references_of_code
 from interlock.identity.source import class_expressions, class_text
 from interlock.identity.statements import nested_imports
+from interlock.identity.syntax import quoted_in
 from interlock.identity.web import Node
 from interlock.identity.wrappers import is_code, is_generated, wrapped_by
 
 if TYPE_CHECKING:
-    import ast
-
     from interlock.identity.reach import Search
 
 # Made by Python for every class.
@@ -73,6 +73,7 @@ class ClassLook:
         if "__subclasses__" in words:
             self.bind_subclasses(cls)
         expressions = [part for tree in trees for part in class_expressions(tree)]
+        quoted = quoted_in(*_annotations(expressions))
         return [
             "Class",
             {
@@ -80,7 +81,7 @@ class ClassLook:
                 "type": search.bind(type(cls)),
                 "bases": [search.bind(base) for base in cls.__bases__ if base is not object],
                 "members": self._members(cls, has_source=bool(trees)),
-                "names": search.names(chains_of_tree(*expressions), names, bound=vars(cls)),
+                "names": search.names(chains_of_tree(*expressions, *quoted), names, bound=vars(cls)),
                 "imports": search.late.imported(
                     nested_imports(*expressions), (), str(names.get("__package__") or "")
                 ),
@@ -152,6 +153,12 @@ def _functions(cls: type) -> Iterator[FunctionType]:
 def _text(cls: type, tree: ast.ClassDef) -> str:
     decorated = [one for one in tree.decorator_list if "dataclass" not in _last(one)]
     return class_text(tree, with_annotations=type(cls) not in _PLAIN or bool(decorated))
+
+
+def _annotations(expressions: list[ast.AST]) -> list[ast.expr]:
+    """Return the annotations of the attributes of a class."""
+    nodes = (node for one in expressions for node in ast.walk(one))
+    return [node.annotation for node in nodes if isinstance(node, ast.AnnAssign)]
 
 
 def _last(decorator: ast.expr) -> str:

@@ -12,7 +12,14 @@ from interlock.identity.constants import digest_constant
 from interlock.identity.digest import digest_bytes, digest_json, digest_value
 from interlock.identity.references import References, chain_of, chains_of_tree, references_of_code
 from interlock.identity.statements import nested_imports
-from interlock.identity.syntax import Function, annotations_of, annotations_text, code_text, function_text
+from interlock.identity.syntax import (
+    Function,
+    annotations_of,
+    annotations_text,
+    code_text,
+    function_text,
+    quoted_in,
+)
 from interlock.identity.web import Node
 from interlock.identity.wrappers import content_of, is_code, module_name, step_function
 
@@ -122,7 +129,7 @@ class FunctionLook:
         return {
             "decorators": "" if is_bare else code_text(*decorators),
             "annotations": code_text(*annotations),
-            "names": self._search.names(chains_of_tree(*read), names),
+            "names": self._search.names(chains_of_tree(*read, *quoted_in(*annotations)), names),
         }
 
     def _imports(

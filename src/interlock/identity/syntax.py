@@ -46,6 +46,36 @@ def annotations_of(node: Function) -> list[ast.expr]:
     return [one for one in (*found, node.returns) if one is not None]
 
 
+def quoted_in(*nodes: ast.AST) -> list[ast.expr]:
+    """Return the expressions that texts in annotations stand for, as in `inner: "list[Inner]"`."""
+    found: list[ast.expr] = []
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            try:
+                meant = ast.parse(node.value.strip(), mode="eval").body
+            except (SyntaxError, ValueError):
+                continue
+            found.append(meant)
+            waiting.append(meant)
+        elif isinstance(node, ast.Subscript):
+            waiting += [node.value, *_typed(node)]
+        else:
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def _typed(node: ast.Subscript) -> list[ast.expr]:
+    """Return what stands for types in `value[...]`: nothing in a `Literal`, the first in an `Annotated`."""
+    name = getattr(node.value, "attr", getattr(node.value, "id", ""))
+    if name == "Literal":
+        return []
+    if name == "Annotated" and isinstance(node.slice, ast.Tuple):
+        return node.slice.elts[:1]
+    return [node.slice]
+
+
 def head_text(node: Function, *, with_annotations: bool) -> str:
     """Return the text of a function without its body."""
     pieces: list[str] = [type(node).__name__, node.name]
