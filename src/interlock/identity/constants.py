@@ -31,6 +31,9 @@ class ConstantWalk(Walk):
         is_ours: Says whether a class is the project's.
     """
 
+    # Code may go through a dict, and then does what it does in that order.
+    keeps_order = True
+
     def __init__(self, naming: Naming, roots: tuple[str, ...], is_ours: Callable[[type], bool]) -> None:
         super().__init__(naming)
         self._roots = roots
@@ -44,7 +47,8 @@ class ConstantWalk(Walk):
     def _encode_new(self, value: Any) -> Encoding:
         plain = _PLAINER.get(type(value))
         if plain is not None:
-            return b"!" + self.encode(type(value)) + self.encode(plain(value))
+            given = self.naming(value) if isinstance(value, GeneratorType) and self.naming else None
+            return b"!" + self.encode(type(value)) + self.encode(given) + self.encode(plain(value))
         before = dict(self._open)
         try:
             return super()._encode_new(value)
@@ -91,6 +95,7 @@ _PLAINER: dict[type, Callable[[Any], Any]] = {
     GeneratorType: lambda value: (
         code_shape(value.gi_code),
         dict(value.gi_frame.f_locals) if value.gi_frame else None,
+        value.gi_yieldfrom,
     ),
 }
 

@@ -66,7 +66,7 @@ def _encode_reduced(value: Any, walk: Walk) -> Encoding:
     parts: tuple[Any, ...] = (*reduced, *[None] * (6 - len(reduced)))
     make, arguments, state, listed, mapped, setter = parts
     pairs = encode_pairs(() if mapped is None else mapped, walk)
-    if not isinstance(value, OrderedDict):
+    if not isinstance(value, OrderedDict) and not walk.keeps_order:
         pairs.sort()
     items = encode_items(() if listed is None else listed, walk)
     made = [walk.encode(make), walk.encode(arguments), walk.encode(setter), _encode_state(state, walk)]

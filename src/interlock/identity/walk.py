@@ -74,6 +74,9 @@ class Stuck(Exception):
 class Walk:
     """One pass over one value."""
 
+    keeps_order = False
+    """Whether the order in which dicts were filled is content."""
+
     def __init__(self, naming: Naming | None = None) -> None:
         self.naming = naming
         self._memo: dict[int, tuple[Any, Encoding]] = {}
@@ -192,6 +195,11 @@ def join(tag: bytes, encodings: list[Encoding]) -> Encoding:
     return b"%b%d:%b" % (tag, len(encodings), b"".join(encodings))
 
 
+def join_pairs(pairs: list[Encoding], walk: Walk) -> Encoding:
+    """Write a dict of which the pairs are written."""
+    return join(b"d", pairs if walk.keeps_order else sorted(pairs))
+
+
 def _encode_enum(value: Enum, walk: Walk) -> Encoding:
     given = walk.naming(type(value)) if walk.naming is not None else None
     return b"e" + frame(given or type_name(type(value))) + walk.encode(value.value)
@@ -214,7 +222,7 @@ def _encode_slice(value: slice, walk: Walk) -> Encoding:
 _CONTAINERS: dict[type, Encoder] = {
     list: lambda value, walk: join(b"l", encode_items(value, walk)),
     tuple: lambda value, walk: join(b"t", encode_items(value, walk)),
-    dict: lambda value, walk: join(b"d", sorted(encode_pairs(value.items(), walk))),
+    dict: lambda value, walk: join_pairs(encode_pairs(value.items(), walk), walk),
     OrderedDict: lambda value, walk: join(b"o", encode_pairs(value.items(), walk)),
     set: lambda value, walk: join(b"S", sorted(encode_items(value, walk))),
     frozenset: lambda value, walk: join(b"Z", sorted(encode_items(value, walk))),
