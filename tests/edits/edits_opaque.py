@@ -47,6 +47,59 @@ OPAQUE: list[Case] = [
     hidden(
         "a generator kept as a constant", "K = (m for m in range(3))", "n + sum(K)", ("range(3)", "range(4)")
     ),
+    hidden(
+        "what a generator kept as a constant calls",
+        "def h():\n    return 1\ndef gen():\n    while True:\n        yield h()\nK = gen()",
+        "n + next(K)",
+        ("return 1", "return 2"),
+    ),
+    hidden(
+        "what a generator expression calls",
+        "def h(m):\n    return m\nK = [(h(m) for m in range(3))]",
+        "n + sum(K[0])",
+        ("return m", "return -m"),
+    ),
+    hidden(
+        "what a generator calls that another one has begun to go through",
+        "def h():\n    return 1\ndef gen():\n    while True:\n        yield h()\ndef over():\n    yield from gen()\ndef begun():\n    k = over()\n    next(k)\n    return k\nK = begun()",
+        "n + next(K)",
+        ("return 1", "return 2"),
+    ),
+    hidden(
+        "what a generator imports when it runs",
+        "def gen():\n    from tools import h\n    yield h()\nK = gen()",
+        "n + next(K)",
+        ("yield h()", "yield h()  # once"),
+        ran="one",
+        files={"tools.py": "def h():\n    return 1\n"},
+        edits={"tools.py": ("return 1", "return 2")},
+    ),
+    hidden(
+        "what a generator in a closure calls",
+        "def h():\n    return 1\ndef make(k):\n    return lambda n: n + next(k)\nK = make(h() for _ in range(3))",
+        "K(n)",
+        ("return 1", "return 2"),
+    ),
+    hidden(
+        "what a generator holds in a closure",
+        "def make(k):\n    def gen():\n        yield k()\n    return gen()\ndef h():\n    return 1\nK = make(h)",
+        "n + next(K)",
+        ("return 1", "return 2"),
+    ),
+    hidden(
+        "a comment in a generator kept as a constant",
+        "def h():\n    return 1\ndef gen():\n    yield h()\nK = gen()",
+        "n + next(K)",
+        ("yield h()", "# one\n    yield h()"),
+        ran="",
+    ),
+    hidden(
+        "what a generator does not call",
+        "def h():\n    return 1\ndef spare():\n    return 1\ndef gen():\n    yield h()\nK = gen()",
+        "n + next(K)",
+        ("def spare():\n    return 1", "def spare():\n    return 2"),
+        ran="",
+    ),
     hidden("a view of bytes", "K = memoryview(b'ab')", "n + K[0]", ("b'ab'", "b'bb'")),
     hidden(
         "the default of a context variable",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import PurePath
+from types import CellType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from interlock.identity.constants import digest_constant, is_fixed, placeless
@@ -19,6 +20,7 @@ class ValueLook:
 
     def __init__(self, search: Search) -> None:
         self._search = search
+        self._generators: dict[int, tuple[GeneratorType[Any, Any, Any], FunctionType]] = {}
 
     def constant(self, module: str, name: str, value: Any) -> str:
         """Note a module's constant as a part of its own."""
@@ -68,9 +70,23 @@ class ValueLook:
 
     def _name_inside(self, thing: Any) -> str | None:
         """Name code inside a value, and a path by itself: the content of a folder is no code."""
-        return (
-            str(self._placeless(str(thing))) if isinstance(thing, PurePath) else self._search.bind_code(thing)
-        )
+        if isinstance(thing, PurePath):
+            return str(self._placeless(str(thing)))
+        if isinstance(thing, GeneratorType):
+            return self._running(thing)
+        return self._search.bind_code(thing)
+
+    def _running(self, generator: GeneratorType[Any, Any, Any]) -> str | None:
+        """Note what of a generator is still to run, as a function that holds what the generator does."""
+        code, frame = generator.gi_code, generator.gi_frame
+        if frame is None:
+            return None
+        known = self._generators.get(id(generator))
+        if known is None:
+            cells = tuple(CellType(frame.f_locals.get(name)) for name in code.co_freevars)
+            function = FunctionType(code, frame.f_globals, code.co_name, None, cells)
+            known = self._generators[id(generator)] = generator, function
+        return self._search.bind_code(known[1])
 
     def _placeless(self, value: Any) -> Any:
         return placeless(value, self._search.roots) if type(value) is str else value
