@@ -49,6 +49,8 @@ class ConstantWalk(Walk):
         if plain is not None:
             given = self.naming(value) if isinstance(value, GeneratorType) and self.naming else None
             return b"!" + self.encode(type(value)) + self.encode(given) + self.encode(plain(value))
+        if _is_expression(type(value)):
+            return self._encode_expression(value)
         before = dict(self._open)
         try:
             return super()._encode_new(value)
@@ -58,6 +60,14 @@ class ConstantWalk(Walk):
             return (
                 b"?" + self.encode(type(value)) + join(b"d", sorted(encode_pairs(self._state(value), self)))
             )
+
+    def _encode_expression(self, value: Any) -> Encoding:
+        """Write an expression of polars, which does not give away the functions that it calls."""
+        self.is_opaque = True
+        written = value.__reduce_ex__(4)[2]
+        # Functions are kept as bytes that tell where the libraries lie.
+        has_code = not isinstance(written, bytes) or b"PLPYFN" in written
+        return b"?" + self.encode(type(value)) + self.encode(str(value) if has_code else written)
 
     def _state(self, value: Any) -> list[tuple[str, Any]]:
         """Return the attributes of an object of a project's class; those of others may change by the hour."""
@@ -75,6 +85,10 @@ class ConstantWalk(Walk):
             if not name.startswith("__") and hasattr(value, name)
         ]
         return [*held, *getattr(value, "__dict__", {}).items()]
+
+
+def _is_expression(cls: type) -> bool:
+    return any(base.__name__ == "Expr" and base.__module__.startswith("polars.") for base in cls.__mro__)
 
 
 def _current(variable: ContextVar[Any]) -> Any:
