@@ -331,3 +331,20 @@ def test_stale_bytecode_that_python_runs_is_not_taken_for_the_text(tmp_path: Pat
     fresh = run()
     assert (stale[0], fresh[0]) == ("1", "2")
     assert stale[1] != fresh[1]
+
+
+FAILING = {
+    "a module that makes its attributes": "import lazy\nfailing = lazy\n",
+    "a module without a file": "import types\nclass Lazy(types.ModuleType):\n    def __getattr__(self, name):\n        return {}[name]\nfailing = Lazy('lazy')\n",
+    "an object": "class Lazy:\n    def __getattr__(self, name):\n        return {}[name]\nfailing = Lazy()\n",
+    "an object with slots": "class Lazy:\n    __slots__ = ('k',)\n    def __getattr__(self, name):\n        return {}[name]\nfailing = Lazy()\n",
+}
+
+
+@pytest.mark.parametrize("text", FAILING.values(), ids=FAILING.keys())
+def test_what_fails_in_its_own_way_at_attributes_is_not_asked_for_them(load: Load, text: str) -> None:
+    text += "K = {'k': failing}\ndef take(k):\n    return k\ndef step(x):\n    return take(failing), K, x\n"
+    lazy = "known = {}\ndef __getattr__(name):\n    return known[name]\n"
+    first = of(load(reach_main=text, lazy=lazy).step)
+    assert of(load(reach_main=text, lazy=lazy).step) == first
+    assert of(load(reach_main=text.replace("K, x", "K, -x"), lazy=lazy).step) != first

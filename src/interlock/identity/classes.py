@@ -17,7 +17,7 @@ from interlock.identity.source import class_expressions, class_text
 from interlock.identity.statements import nested_imports
 from interlock.identity.syntax import quoted_in
 from interlock.identity.web import Node
-from interlock.identity.wrappers import is_code, is_generated, wrapped_by
+from interlock.identity.wrappers import file_of, is_code, is_generated, wrapped_by
 
 if TYPE_CHECKING:
     from interlock.identity.reach import Search
@@ -51,7 +51,7 @@ class ClassLook:
 
     def node(self, cls: type, module: ModuleType | None, label: str) -> Node:
         """Return the node of a class; one that its name does not lead to is told apart by its text and data."""
-        file = getattr(module, "__file__", None)
+        file = file_of(module)
         source = self._search.source(file)
         trees = source.classes(cls.__qualname__) if source is not None else []
         line = trees[0].lineno if trees else None
@@ -60,7 +60,7 @@ class ClassLook:
 
     def look(self, cls: type, module: ModuleType | None, node: Node) -> object:
         """Return what a class is made of, and note what it reaches."""
-        search, file = self._search, getattr(module, "__file__", None)
+        search, file = self._search, file_of(module)
         source = search.source(file)
         trees = source.classes(cls.__qualname__) if source is not None else []
         names = vars(module) if module is not None else {}

@@ -26,7 +26,9 @@ from interlock.identity.walk import type_name
 from interlock.identity.web import Node
 from interlock.identity.witness import Witness
 from interlock.identity.wrappers import (
+    attributes_of,
     content_of,
+    file_of,
     is_code,
     module_name,
     step_depends,
@@ -94,7 +96,7 @@ class Search:
         self._edges = source.edges
         module = key[0]
         label = f"{module}:<import>"
-        self.note(key, key, Node(label, label, file=getattr(sys.modules.get(module), "__file__", None)), look)
+        self.note(key, key, Node(label, label, file=file_of(sys.modules.get(module))), look)
 
     def bind(self, thing: Any) -> str:
         """Note a function, a class or a value, and return its name or its digest."""
@@ -107,12 +109,13 @@ class Search:
         if known is not None:
             self._edges.update(filter(None, [self.nodes.get(id(thing))]))
             return known
+        if isinstance(thing, ModuleType):
+            # First of all: a module may make its attributes when it is asked for them, and fail.
+            return self.late.whole(thing.__name__, file_of(thing))
         if isinstance(thing, FunctionType):
             return self._bind_function(thing)
         if isinstance(thing, type):
             return self._bind_class(thing)
-        if isinstance(thing, ModuleType):
-            return self.late.whole(thing.__name__, getattr(thing, "__file__", None))
         if isinstance(thing, MethodType):
             return f"{self.bind(thing.__func__)} of {self.bind(thing.__self__)}"
         if isinstance(thing, BuiltinFunctionType):
@@ -186,7 +189,7 @@ class Search:
         module = sys.modules.get(cls.__module__)
         module_label = module_name(vars(module)) if module else cls.__module__
         label = f"{module_label}:{cls.__qualname__}"
-        if self.origin(module_label, getattr(module, "__file__", None)).kind != "project":
+        if self.origin(module_label, file_of(module)).kind != "project":
             return label
         self.witness.saw_class(cls)
         node = self._classes.node(cls, module, label)
@@ -197,7 +200,7 @@ class Search:
         if not isinstance(owner, (ModuleType, type(None))):
             return f"{thing.__name__} of {self.bind(owner)}"
         module = thing.__module__ or "builtins"
-        file = getattr(sys.modules.get(module), "__file__", None)
+        file = file_of(sys.modules.get(module))
         if self.origin(module, file).kind == "project" and file is not None:
             # A compiled extension of the project: its file is all that can be seen.
             self.late.whole(module, file)
@@ -210,10 +213,9 @@ class Search:
         inner = wrapped_by(thing)
         if (
             not inner
-            and self.origin(cls.__module__, getattr(sys.modules.get(cls.__module__), "__file__", None)).kind
-            != "project"
+            and self.origin(cls.__module__, file_of(sys.modules.get(cls.__module__))).kind != "project"
         ):
-            around = getattr(thing, "__dict__", {}).get("__wrapped__")
+            around = attributes_of(thing).get("__wrapped__")
             inner = () if around is None or isinstance(around, ModuleType) else (around,)
         if not inner:
             return None
@@ -277,7 +279,7 @@ class Search:
 
     def is_ours(self, cls: type) -> bool:
         """Say whether a class is defined in the project."""
-        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        file = file_of(sys.modules.get(cls.__module__))
         return self.origin(cls.__module__, file).kind == "project"
 
     def lead_from(self, edges: set[Node]) -> None:

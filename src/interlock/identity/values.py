@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import PurePath
 from types import CellType, FunctionType, GeneratorType
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from interlock.identity.constants import digest_constant, is_fixed, placeless
 from interlock.identity.digest import digest_value
 from interlock.identity.web import Node
+from interlock.identity.wrappers import file_of
 
 if TYPE_CHECKING:
     from interlock.identity.reach import Search
@@ -26,7 +28,7 @@ class ValueLook:
         """Note a module's constant as a part of its own."""
         label = f"{module}:{name}"
         loaded = sys.modules.get(module)
-        file = getattr(loaded, "__file__", None)
+        file = file_of(loaded)
         source = self._search.source(file) if self._search.origin(module, file).kind == "project" else None
         line = source.outline.line(name) if source is not None else None
         node = Node(label, label, file=file, line=line)
@@ -64,9 +66,9 @@ class ValueLook:
         return digest_constant(value, self._name_inside, self._search.roots, self._search.is_ours)
 
     def _origins_of_value(self, value: Any) -> None:
-        for module in (type(value).__module__, getattr(value, "__module__", None)):
+        for module in (type(value).__module__, inspect.getattr_static(value, "__module__", None)):
             if isinstance(module, str):
-                self._search.origin(module, getattr(sys.modules.get(module), "__file__", None))
+                self._search.origin(module, file_of(sys.modules.get(module)))
 
     def _name_inside(self, thing: Any) -> str | None:
         """Name code inside a value, and a path by itself: the content of a folder is no code."""

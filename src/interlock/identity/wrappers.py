@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from types import CellType, FunctionType, MethodType
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 
 def step_function(thing: Any) -> Any:
     """Return the function of a step, or None."""
-    own = getattr(thing, "__dict__", {}) if not isinstance(thing, type) else {}
+    own = attributes_of(thing) if not isinstance(thing, (type, ModuleType)) else {}
     return own["function"] if "function" in own and "kind" in own else None
 
 
 def step_depends(thing: Any) -> tuple[Any, ...]:
     """Return what a step declares to depend on beside what can be seen."""
-    options = getattr(thing, "__dict__", {}).get("options")
+    options = attributes_of(thing).get("options")
     return tuple(getattr(options, "depends", ()))
+
+
+def attributes_of(thing: Any) -> Mapping[str, Any]:
+    """Return what a thing has in its `__dict__`, without asking a `__getattr__` of it."""
+    try:
+        found: Mapping[str, Any] = object.__getattribute__(thing, "__dict__")
+    except Exception:  # noqa: BLE001 - a proxy's own code, which may fail in any way
+        return {}
+    return found
+
+
+def file_of(module: object) -> str | None:
+    """Return the file of a module, without asking a `__getattr__` of it."""
+    found = (
+        vars(module).get("__file__")
+        if isinstance(module, ModuleType)
+        else inspect.getattr_static(module, "__file__", None)
+    )
+    return found if isinstance(found, str) else None
 
 
 def module_name(names: Mapping[str, Any]) -> str:
@@ -47,6 +67,8 @@ def wrapped_by(thing: Any) -> tuple[Any, ...]:
 
 def is_code(thing: Any) -> bool:
     """Say whether a thing is a function, a method, a class or a step."""
+    if isinstance(thing, ModuleType):
+        return False
     return isinstance(thing, (type, FunctionType, MethodType)) or step_function(thing) is not None
 
 
