@@ -158,6 +158,37 @@ OPAQUE: list[Case] = [
         ran="one",
         needs=("polars",),
     ),
+    hidden(
+        "an attribute that __reduce__ leaves out",
+        "class A:\n    def __init__(self, k):\n        self.k = k\n    def __reduce__(self):\n        return A, (0,)\nK = A(1)",
+        "n + K.k",
+        ("A(1)", "A(2)"),
+    ),
+    hidden(
+        "an attribute that __getstate__ leaves out",
+        "class A:\n    def __init__(self, k):\n        self.k = k\n    def __getstate__(self):\n        return {}\nK = A(1)",
+        "n + K.k",
+        ("A(1)", "A(2)"),
+    ),
+    hidden(
+        "a slot that __reduce__ leaves out",
+        "class A:\n    __slots__ = ('k', 'unset')\n    def __init__(self, k):\n        self.k = k\n    def __reduce__(self):\n        return A, (0,)\nK = A(1)",
+        "n + K.k",
+        ("A(1)", "A(2)"),
+    ),
+    hidden(
+        "an attribute that the pickling of a base leaves out",
+        "class B:\n    def __getstate__(self):\n        return {}\nclass A(B):\n    def __init__(self, k):\n        self.k = k\nK = A(1)",
+        "n + K.k",
+        ("A(1)", "A(2)"),
+    ),
+    hidden(
+        "an object that leaves a lock out, untouched",
+        "import threading\nclass A:\n    def __init__(self, k):\n        self.k, self.lock, self.me = k, threading.Lock(), self\n    def __getstate__(self):\n        return {'k': self.k}\nK = A(1)",
+        "n + K.k",
+        ("A(1)", "A(1)  # one"),
+        ran="",
+    ),
     hidden("a view of bytes", "K = memoryview(b'ab')", "n + K[0]", ("b'ab'", "b'bb'")),
     hidden(
         "the default of a context variable",

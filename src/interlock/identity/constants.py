@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
-from types import GeneratorType, MappingProxyType
+from types import GeneratorType, MappingProxyType, MemberDescriptorType
 from typing import Any
 
 from blake3 import blake3
 
 from interlock.identity.bytecode import code_shape
 from interlock.identity.digest import PREFIX
+from interlock.identity.objects import encode_object
 from interlock.identity.scalars import Encoding
-from interlock.identity.walk import Naming, Stuck, Walk, encode_pairs, join
+from interlock.identity.walk import Encoder, Naming, Stuck, Walk, encode_pairs, join
+from interlock.identity.wrappers import attributes_of
 
+_PICKLING = frozenset({"__getstate__", "__reduce__", "__reduce_ex__"})
 _FIXED = (str, int, float, bool, complex, bytes, type(None), re.Pattern)
 
 
@@ -57,9 +61,7 @@ class ConstantWalk(Walk):
         except Stuck:
             self._open = before
             self.is_opaque = self.is_opaque or not self._is_ours(type(value))
-            return (
-                b"?" + self.encode(type(value)) + join(b"d", sorted(encode_pairs(self._state(value), self)))
-            )
+            return b"?" + self.encode(type(value)) + self.encode_state(value)
 
     def _encode_expression(self, value: Any) -> Encoding:
         """Write an expression of polars, which does not give away the functions that it calls."""
@@ -69,22 +71,38 @@ class ConstantWalk(Walk):
         has_code = not isinstance(written, bytes) or b"PLPYFN" in written
         return b"?" + self.encode(type(value)) + self.encode(str(value) if has_code else written)
 
+    def encode_state(self, value: Any) -> Encoding:
+        """Write the attributes of an object."""
+        return join(b"d", sorted(encode_pairs(self._state(value), self)))
+
     def _state(self, value: Any) -> list[tuple[str, Any]]:
         """Return the attributes of an object of a project's class; those of others may change by the hour."""
         if not self._is_ours(type(value)):
             return []
-        slots = [
-            name
-            for cls in type(value).__mro__
-            for name in getattr(cls, "__slots__", ())
-            if isinstance(name, str)
-        ]
-        held = [
-            (name, getattr(value, name))
-            for name in slots
-            if not name.startswith("__") and hasattr(value, name)
-        ]
-        return [*held, *getattr(value, "__dict__", {}).items()]
+        held: list[tuple[str, Any]] = []
+        for cls in type(value).__mro__:
+            for name, slot in vars(cls).items():
+                if isinstance(slot, MemberDescriptorType) and self._is_ours(cls):
+                    with suppress(AttributeError):  # one that is not set
+                        held.append((name, slot.__get__(value)))
+        return [*held, *attributes_of(value).items()]
+
+    def _encoder(self, cls: type) -> Encoder:
+        encoder = super()._encoder(cls)
+        if encoder is not encode_object or not self._hides(cls):
+            return encoder
+        self._encoders[cls] = _encode_with_state
+        return _encode_with_state
+
+    def _hides(self, cls: type) -> bool:
+        """Say whether a class of the project says itself what is kept of its objects."""
+        return any(not _PICKLING.isdisjoint(vars(base)) and self._is_ours(base) for base in cls.__mro__)
+
+
+def _encode_with_state(value: Any, walk: Walk) -> Encoding:
+    """Write an object of which pickling would not keep all that its methods may use."""
+    state = walk.encode_state(value) if isinstance(walk, ConstantWalk) else b""
+    return b"&" + encode_object(value, walk) + state
 
 
 def _is_expression(cls: type) -> bool:
