@@ -189,6 +189,13 @@ OPAQUE: list[Case] = [
         ("A(1)", "A(1)  # one"),
         ran="",
     ),
+    hidden(
+        "a lambda in an expression of polars in a closure",
+        "import polars as pl\ndef make(k):\n    return lambda n: int(pl.DataFrame({'a': [n]}).select(k)['a'][0])\nK = make(pl.col('a').map_elements(lambda m: abs(m) + 1, return_dtype=pl.Int64))",
+        "K(n)",
+        ("abs(m) + 1", "abs(m) + 2"),
+        needs=("polars",),
+    ),
     hidden("a view of bytes", "K = memoryview(b'ab')", "n + K[0]", ("b'ab'", "b'bb'")),
     hidden(
         "the default of a context variable",

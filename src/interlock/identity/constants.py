@@ -53,8 +53,8 @@ class ConstantWalk(Walk):
         if plain is not None:
             given = self.naming(value) if isinstance(value, GeneratorType) and self.naming else None
             return b"!" + self.encode(type(value)) + self.encode(given) + self.encode(plain(value))
-        if _is_expression(type(value)):
-            return self._encode_expression(value)
+        # What an expression reduces to has lambdas in it, and of other functions only the names.
+        self.is_opaque = self.is_opaque or _is_expression(type(value))
         before = dict(self._open)
         try:
             return super()._encode_new(value)
@@ -62,14 +62,6 @@ class ConstantWalk(Walk):
             self._open = before
             self.is_opaque = self.is_opaque or not self._is_ours(type(value))
             return b"?" + self.encode(type(value)) + self.encode_state(value)
-
-    def _encode_expression(self, value: Any) -> Encoding:
-        """Write an expression of polars, which does not give away the functions that it calls."""
-        self.is_opaque = True
-        written = value.__reduce_ex__(4)[2]
-        # Functions are kept as bytes that tell where the libraries lie.
-        has_code = not isinstance(written, bytes) or b"PLPYFN" in written
-        return b"?" + self.encode(type(value)) + self.encode(str(value) if has_code else written)
 
     def encode_state(self, value: Any) -> Encoding:
         """Write the attributes of an object."""
@@ -106,6 +98,7 @@ def _encode_with_state(value: Any, walk: Walk) -> Encoding:
 
 
 def _is_expression(cls: type) -> bool:
+    """Say whether a class is that of the expressions of polars."""
     return any(base.__name__ == "Expr" and base.__module__.startswith("polars.") for base in cls.__mro__)
 
 
