@@ -126,9 +126,9 @@ def _import(project: Project, ref: str) -> Any:
         )
     module_name, _, name = ref.partition(":")
     module = _import_module(project.root, module_name)
-    known = [key for key, value in vars(module).items() if isinstance(value, PipelineLike)]
+    known = [key for key, value in vars(module).items() if _is_pipeline(value)]
     found = getattr(module, name, None)
-    if isinstance(found, PipelineLike):
+    if _is_pipeline(found):
         return found
     where = module.__file__ or module_name
     if name not in vars(module):
@@ -138,6 +138,11 @@ def _import(project: Project, ref: str) -> Any:
     article = "an" if kind[0] in "aeiouAEIOU" else "a"
     hint = f"Its pipelines: {', '.join(known)}." if known else "Decorate the function with @pipeline."
     raise UnknownPipeline(f"{ref!r} is {article} {kind}, not a pipeline.", where=where, hint=hint)
+
+
+def _is_pipeline(value: object) -> bool:
+    # A module may make up its attributes, and fail at it: to ask it for those of a pipeline would run it.
+    return not isinstance(value, ModuleType) and isinstance(value, PipelineLike)
 
 
 def _import_module(root: Path, name: str) -> ModuleType:
