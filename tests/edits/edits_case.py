@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,6 @@ class Case:
     ran: frozenset[str]
     params: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
     preload: tuple[Sequence[str], Sequence[str]] = ((), ())
-    needs: Sequence[str] = field(default=())
 
     def write(self, root: Path) -> None:
         """Write the project as it was before."""

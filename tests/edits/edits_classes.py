@@ -373,21 +373,18 @@ CLASSES: list[Case] = [
         QUOTED.format('"Inner"') + ONE.format("Outer(inner={'k': n}).inner.k"),
         ("return k + 1", "return k + 2"),
         ran="one",
-        needs=("pydantic",),
     ),
     case(
         "a validator of a model in a list that an annotation names in quotes",
         QUOTED.format('"list[Inner]"') + ONE.format("Outer(inner=[{'k': n}]).inner[0].k"),
         ("return k + 1", "return k + 2"),
         ran="one",
-        needs=("pydantic",),
     ),
     case(
         "a validator of a model in quotes inside of an annotation",
         QUOTED.format('list["Inner"]') + ONE.format("Outer(inner=[{'k': n}]).inner[0].k"),
         ("return k + 1", "return k + 2"),
         ran="one",
-        needs=("pydantic",),
     ),
     case(
         "a class that a dataclass names in quotes",

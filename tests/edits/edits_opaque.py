@@ -106,7 +106,6 @@ OPAQUE: list[Case] = [
         "int(pl.DataFrame({'a': [n]}).select(K)['f'][0])",
         ("m + 1", "m + 2"),
         ran="one",
-        needs=("polars",),
     ),
     hidden(
         "a function that an expression of polars does not call",
@@ -114,7 +113,6 @@ OPAQUE: list[Case] = [
         "int(pl.DataFrame({'a': [n]}).select(K)['f'][0])",
         ("m + 3", "m + 4"),
         ran="",
-        needs=("polars",),
     ),
     hidden(
         "a comment in a function in an expression of polars",
@@ -122,7 +120,6 @@ OPAQUE: list[Case] = [
         "int(pl.DataFrame({'a': [n]}).select(K)['f'][0])",
         ("return m + 1", "# one\n    return m + 1"),
         ran="",
-        needs=("polars",),
     ),
     hidden(
         "a function in an expression of polars that a function makes",
@@ -130,7 +127,6 @@ OPAQUE: list[Case] = [
         "int(pl.DataFrame({'a': [n]}).select(K)['f'][0])",
         ("m + 1", "m + 2"),
         ran="one",
-        needs=("polars",),
     ),
     hidden(
         "an imported function in an expression of polars",
@@ -140,7 +136,6 @@ OPAQUE: list[Case] = [
         ran="one",
         files={"tools.py": "def clean(m):\n    return m + 1\n"},
         edits={"tools.py": ("m + 1", "m + 2")},
-        needs=("polars",),
     ),
     hidden(
         "a number in an expression of polars",
@@ -148,7 +143,6 @@ OPAQUE: list[Case] = [
         "int(pl.DataFrame({'a': [n]}).select(K)['f'][0])",
         ("+ 1", "+ 2"),
         ran="one",
-        needs=("polars",),
     ),
     hidden(
         "a function in a lazy table of polars",
@@ -156,7 +150,6 @@ OPAQUE: list[Case] = [
         "int(K.collect()['a'][0]) + n",
         ("m + 1", "m + 2"),
         ran="one",
-        needs=("polars",),
     ),
     hidden(
         "an attribute that __reduce__ leaves out",
@@ -194,7 +187,6 @@ OPAQUE: list[Case] = [
         "import polars as pl\ndef make(k):\n    return lambda n: int(pl.DataFrame({'a': [n]}).select(k)['a'][0])\nK = make(pl.col('a').map_elements(lambda m: abs(m) + 1, return_dtype=pl.Int64))",
         "K(n)",
         ("abs(m) + 1", "abs(m) + 2"),
-        needs=("polars",),
     ),
     hidden("a view of bytes", "K = memoryview(b'ab')", "n + K[0]", ("b'ab'", "b'bb'")),
     hidden(

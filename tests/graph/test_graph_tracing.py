@@ -371,12 +371,13 @@ def test_plain_values_and_what_containers_hold_are_checked_too(connect: Callable
 
 
 def test_values_that_may_fit_pass() -> None:
-    trace(
+    made = trace(
         lambda: typed(
             np.int64(1), names=[], rates={"a": 1, "b": np.float32(2), "c": add(1)}, pair=(True, "b")
         )
     )
-    trace(lambda: typed(1, names=None))
+    assert [ref.node for ref in made.node("typed").refs()] == ["add"]
+    assert trace(lambda: typed(1, names=None)).node("typed").inputs["names"] == Const(None)
 
 
 def test_a_dict_param_is_checked_inside() -> None:

@@ -45,11 +45,11 @@ def _change_everything(folder: Path) -> None:
 
 def test_a_run_and_its_model_version_have_one_short_id(ran_once: Path) -> None:
     run = interlock_json(ran_once, "show", "sums/1")
-    assert len(run["version"]) == 12
+    assert len(run["version_id"]) == 12
     assert set(run["facets"]) == {"data", "code", "configuration", "environment"}
-    assert interlock_json(ran_once, "show", "sums@1")["version_id"] == run["version"]
+    assert interlock_json(ran_once, "show", "sums@1")["version_id"] == run["version_id"]
     interlock_json(ran_once, "run", "sums", "--no-cache")
-    assert interlock_json(ran_once, "show", "sums/2")["version"] == run["version"]
+    assert interlock_json(ran_once, "show", "sums/2")["version_id"] == run["version_id"]
 
 
 def test_what_differs_is_told_for_each_of_the_four(ran_once: Path) -> None:
@@ -65,7 +65,7 @@ def test_what_differs_is_told_for_each_of_the_four(ran_once: Path) -> None:
 
 def test_runs_are_named_by_version_id_and_by_model_version_too(ran_once: Path) -> None:
     _change_everything(ran_once)
-    ids = [interlock_json(ran_once, "show", f"sums/{number}")["version"] for number in (1, 2)]
+    ids = [interlock_json(ran_once, "show", f"sums/{number}")["version_id"] for number in (1, 2)]
     by_run = interlock_json(ran_once, "diff", "sums/1", "sums/2")
     assert interlock_json(ran_once, "diff", *ids) == by_run
     assert interlock_json(ran_once, "diff", "sums@1", "sums@2") == by_run

@@ -47,7 +47,7 @@ def test_a_lock_names_data_environment_and_champions(tmp_path: Path) -> None:
     assert body["model"]["delays"] == {
         "version": 1,
         "run": "delays/1",
-        "id": run.version,
+        "id": run.version_id,
         "bundle": version.bundle,
     }
     assert body["environment"]["distributions"]["numpy"]

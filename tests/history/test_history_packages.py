@@ -81,9 +81,17 @@ def test_a_run_made_again_with_another_version_names_the_package_as_the_cause(
     done = interlock(ran_with_both, "reproduce", "two/1", "--here", "--json", env=env)
     found: dict[str, Any] = json.loads(done.stdout)
     assert (done.returncode, found["verdict"], found["first"]["step"]) == (1, "different", "scaled")
-    assert found["differences"]["packages"] == {"tinylib": ["1.0", "2.0"]}
+    assert found["differences"]["distributions"] == {"tinylib": ["1.0", "2.0"]}
     assert found["first"]["cause"]["kind"] == "library"
     assert "tinylib 1.0 → 2.0" in found["first"]["cause"]["evidence"]
+
+
+def test_an_environment_of_which_a_package_is_nowhere_is_told_on_the_certificate(ran_with_both: Path) -> None:
+    done = interlock(ran_with_both, "reproduce", "two/1", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["verdict"]) == (3, "not reproducible")
+    assert found["missing"][0].startswith("The environment cannot be built:")
+    assert "tinylib" in found["missing"][0]
 
 
 SMALL = """

@@ -97,7 +97,8 @@ def test_two_stores_that_share_through_a_third_come_to_hold_the_same(tmp_path: P
         assert push_from(tmp_path / folder, tmp_path / "far").new == {}
         with project(tmp_path / folder) as context:
             made = {
-                context.records.runs.get(one.run_id).version for one in context.records.models.list("delays")
+                context.records.runs.get(one.run_id).version_id
+                for one in context.records.models.list("delays")
             }
             assert len(made) == 2
 
@@ -255,7 +256,7 @@ def test_pushes_at_one_moment_give_no_number_twice(tmp_path: Path) -> None:
     with project(tmp_path / "e") as context:
         versions = context.records.models.list("delays")
         assert sorted(one.number for one in versions) == [1, 2, 3, 4]
-        assert len({context.records.runs.get(one.run_id).version for one in versions}) == 4
+        assert len({context.records.runs.get(one.run_id).version_id for one in versions}) == 4
 
 
 def test_a_push_waits_for_another_and_says_so_when_it_waited_in_vain(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from interlock.engine.context import RunContext, open_context
-from interlock.models.build import Build, build
+from interlock.models.build import build
+from interlock.models.built import Build
 from interlock.stack.home import find_project
 from interlock.stack.targets import load_pipeline
 

@@ -15,7 +15,9 @@ from models_project import FEATURES, PIPELINE, opened, train, write_shop
 
 from interlock.engine.context import RunContext
 from interlock.engine.metrics import MetricsError
-from interlock.models.build import LeakageRefused, NoVersion, build
+from interlock.engine.run import RunOptions
+from interlock.models.build import LeakageRefused, build
+from interlock.models.built import NoVersion
 from interlock.models.bundle import load_bundle
 from interlock.models.gates import GateSyntaxError
 from interlock.models.registry import promote, rollback
@@ -65,7 +67,12 @@ def test_a_build_registers_a_version_that_passed_the_gates_everybody_has(context
 def test_a_build_records_its_signal_and_its_tags(context: RunContext) -> None:
     signal = context.records.signals.add("delays", "data", {}, key="data:1")
     target = load_pipeline(context.project, "delays")
-    made = build(target, context, params={"strength": 2.0}, signal_id=signal.id, tags={"why": "a test"})
+    made = build(
+        target,
+        context,
+        params={"strength": 2.0},
+        options=RunOptions(signal_id=signal.id, tags={"why": "a test"}),
+    )
     run = context.records.runs.get("delays/1")
     assert (run.signal_id, run.tags, run.params) == (signal.id, {"why": "a test"}, {"strength": 2.0})
     assert made.version is not None

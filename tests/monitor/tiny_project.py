@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from interlock.engine.context import RunContext
-from interlock.models.build import Build, build
+from interlock.engine.run import RunOptions
+from interlock.models.build import build
+from interlock.models.built import Build
 from interlock.models.bundle import load_bundle
 from interlock.models.codec import encode_answer, encode_rows
 from interlock.models.predictions import Answered, write_predictions
@@ -107,7 +109,7 @@ def write_rows(folder: Path, number: int, table: pd.DataFrame, name: str = "rows
 def train(context: RunContext, *, champion: bool = True, signal_id: int | None = None) -> Build:
     """Run the pipeline here and now, and make its version the champion."""
     target = load_pipeline(context.project, MODEL)
-    made = build(target, context, params={}, signal_id=signal_id)
+    made = build(target, context, params={}, options=RunOptions(signal_id=signal_id))
     if champion:
         promote(context.records, MODEL, made.version.number, reason="test", actor="test")
     return made

@@ -98,7 +98,7 @@ def test_a_file_of_the_first_version_keeps_its_runs(tmp_path: Path) -> None:
     file.close()
     with open_records(tmp_path) as records:
         found = records.runs.get("delays/1")
-        assert (found.status, found.version, found.facets, found.code) == ("succeeded", None, {}, None)
+        assert (found.status, found.version_id, found.facets, found.code) == ("succeeded", None, {}, None)
         assert records.runs.start("delays").number == 2
 
 

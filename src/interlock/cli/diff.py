@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from interlock.cli.changes import environment_rows, print_change
 from interlock.cli.console import console, print_json, print_table
 from interlock.cli.options import Json, this_context
 
 if TYPE_CHECKING:
     from interlock.history.attribute import Attribution
-    from interlock.history.changes import Change
     from interlock.history.diff import RunDiff
 
 Name = Annotated[
@@ -57,8 +57,8 @@ def diff(
 
 def _json(found: RunDiff) -> dict[str, Any]:
     return {
-        "before": {"run": found.before.id, "version": found.before.version},
-        "after": {"run": found.after.id, "version": found.after.version},
+        "before": {"run": found.before.id, "version_id": found.before.version_id},
+        "after": {"run": found.after.id, "version_id": found.after.version_id},
         "changed": list(found.changed),
         **{name: [asdict(one) for one in getattr(found, name)] for name in ("data", "code", "configuration")},
         "environment": asdict(found.environment),
@@ -68,33 +68,22 @@ def _json(found: RunDiff) -> dict[str, Any]:
 
 def _print(found: RunDiff) -> None:
     out = console()
-    names = [f"{run.id} ({run.version or 'no version'})" for run in (found.before, found.after)]
+    names = [f"{run.id} ({run.version_id or 'no version id'})" for run in (found.before, found.after)]
     out.print(" → ".join(names), style="bold")
     for facet in ("data", "code", "configuration"):
         changes = getattr(found, facet)
         out.print(f"{facet}{'' if changes else ': the same'}", style="bold" if changes else "dim")
         for change in changes:
-            _print_change(change)
-    rows = [("python", found.environment.python), ("platform", found.environment.platform)]
-    rows += [*found.environment.distributions.items(), *found.environment.facts.items()]
+            print_change(change)
     told = [
-        f"    {name}: {old or 'none'} → {new or 'none'}" for name, pair in rows if pair for old, new in [pair]
+        f"    {name}: {old or 'none'} → {new or 'none'}"
+        for name, old, new in environment_rows(found.environment)
     ]
     out.print(f"environment{'' if told else ': the same'}", style="bold" if told else "dim")
     for line in told:
         out.print(line)
     for name, (old, new) in found.metrics.items():
         out.print(f"{name}: {_number(old)} → {_number(new)}{_moved(old, new)}")
-
-
-def _print_change(change: Change) -> None:
-    out = console()
-    moved = " → ".join(one for one in (change.before, change.after) if one)
-    out.print(
-        f"    {change.what}{f': {moved}' if moved else ''}{f'  {change.where}' if change.where else ''}"
-    )
-    for line in change.lines:
-        out.print(f"      {line}", style={"-": "red", "+": "green"}.get(line[:1], ""))
 
 
 def _print_attribution(found: Attribution) -> None:

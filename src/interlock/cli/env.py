@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from interlock.cli.changes import environment_rows
 from interlock.cli.console import console, print_json, print_table
 from interlock.cli.options import Json, this_context
 
@@ -64,12 +65,10 @@ def diff(before: Run, after: Run, json: Json = False) -> None:
     if json:
         print_json({"before": runs[0].id, "after": runs[1].id, **asdict(found)})
         return
-    rows = [("python", found.python), ("platform", found.platform)]
-    rows += [*found.distributions.items(), *found.facts.items()]
     if found.empty:
         console().print("The environments are the same.")
         return
-    print_table("", ("what", runs[0].id, runs[1].id), [(name, *pair) for name, pair in rows if pair])
+    print_table("", ("what", runs[0].id, runs[1].id), environment_rows(found))
 
 
 def export(

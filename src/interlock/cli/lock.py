@@ -11,7 +11,7 @@ from interlock.cli.console import console, print_json
 from interlock.cli.options import Json, this_context
 
 if TYPE_CHECKING:
-    from interlock.history.lockfile import Difference
+    from interlock.history.lockfile import LockDifference
     from interlock.history.restore import Restored
 
 
@@ -44,7 +44,7 @@ def lock(
         console().print(f"{path.name}: {len(now.data)} datasets, {len(now.model)} champions. Commit it.")
 
 
-def _check(found: list[Difference], *, as_json: bool) -> None:
+def _check(found: list[LockDifference], *, as_json: bool) -> None:
     if as_json:
         print_json({"same": not found, "differences": [asdict(one) for one in found]})
     else:
@@ -94,5 +94,5 @@ def _print(done: Restored) -> None:
         out.print(_shown(difference), style="yellow")
 
 
-def _shown(one: Difference) -> str:
+def _shown(one: LockDifference) -> str:
     return f"{one.what}: locked {one.locked or 'without'}, now {one.now or 'without'}"

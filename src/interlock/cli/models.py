@@ -105,13 +105,13 @@ def show_version(context: RunContext, name: str, *, as_json: bool) -> None:
     verdicts = context.records.models.verdicts(version.model, version.number)
     run = context.records.runs.get(version.run_id)
     if as_json:
-        body = _version_json(version, aliases) | {"version_id": run.version}
+        body = _version_json(version, aliases) | {"version_id": run.version_id}
         print_json(body | {"verdicts": [asdict(one) for one in verdicts]})
         return
     out = console()
     out.print(f"{version.model}@{version.number}  {version.status}", style="bold")
     for fact, text in {
-        "version": run.version or "",
+        "version id": run.version_id or "",
         "aliases": ", ".join(_aliases_of(version, aliases)),
         "made": shown_time(version.created_at),
         "run": version.run_id,

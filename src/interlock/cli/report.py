@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from interlock.engine.result import StepResult
-    from interlock.models.build import Build
+    from interlock.models.built import Build
     from interlock.records.model import RunRecord
 
 

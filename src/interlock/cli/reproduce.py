@@ -83,9 +83,5 @@ def _print_first(first: dict[str, Any]) -> None:
 
 
 def _moved(differences: dict[str, Any]) -> list[str]:
-    lines = [
-        f"{name}: {old or 'none'} → {new or 'none'}" for name, (old, new) in differences["packages"].items()
-    ]
-    return lines + [
-        f"{name}: {' → '.join(differences[name])}" for name in ("python", "processor") if differences[name]
-    ]
+    moved = {**differences["distributions"], **differences["facts"], "python": differences["python"]}
+    return [f"{name}: {pair[0] or 'none'} → {pair[1] or 'none'}" for name, pair in moved.items() if pair]

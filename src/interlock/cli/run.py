@@ -18,7 +18,7 @@ from interlock.errors import InterlockError, UsageError
 if TYPE_CHECKING:
     from interlock.engine.context import RunContext
     from interlock.engine.datasets import DataChoice
-    from interlock.models.build import Build
+    from interlock.models.built import Build
     from interlock.stack.targets import Target
 
 Pipeline = Annotated[str, typer.Argument(help="A model of interlock.toml, or package.module:pipeline.")]
@@ -144,7 +144,7 @@ def _run(asked: _Asked, report: _Report | None) -> None:
             _dry(target, context, params, asked.how(), report)
             return
         how = asked.how() | {"signal_id": asked.signal, "tags": tags}
-        made = _build(target, context, {"params": params, **how}, report, asked.pipeline)
+        made = _build(target, context, params, how, report, asked.pipeline)
         moving = _twice(context, made) if asked.twice and made.run.failure is None else None
         if report:
             report.print(run_report(made) | ({} if moving is None else {"not_deterministic": moving}))
@@ -175,15 +175,23 @@ def _dry(
 
 
 def _build(
-    target: Target, context: RunContext, how: dict[str, Any], report: _Report | None, name: str
+    target: Target,
+    context: RunContext,
+    params: dict[str, Any],
+    how: dict[str, Any],
+    report: _Report | None,
+    name: str,
 ) -> Build:
     from interlock.cli.progress import PrintedProgress
-    from interlock.models.build import Build, LeakageRefused, NoVersion, build
+    from interlock.engine.run import RunOptions
+    from interlock.models.build import LeakageRefused, build
+    from interlock.models.built import Build, NoVersion
 
     progress = PrintedProgress()
     try:
         with stoppable():
-            return build(target, context, progress=progress, echo=sys.stderr, **how)
+            options = RunOptions(echo=sys.stderr, **how)
+            return build(target, context, params=params, options=options, progress=progress)
     except NoVersion as unbundled:  # the run stands, and its report is owed
         if report:
             report.print(run_report(Build(unbundled.run)) | {"hint": unbundled.hint})

@@ -197,7 +197,7 @@ def _print_run(run: RunRecord, certificates: Sequence[Certificate]) -> None:
     out = console()
     out.print(f"{run.id}  {run.status}", style="bold")
     facts = {
-        "version": run.version,
+        "version id": run.version_id,
         "pipeline": run.ref,
         "started": shown_time(run.started_at),
         "params": "  ".join(f"{name}={value}" for name, value in run.params.items()),

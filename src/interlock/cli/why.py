@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from interlock.cli.changes import print_change
 from interlock.cli.console import console, print_json
 from interlock.cli.options import Json, this_context
 
 if TYPE_CHECKING:
-    from interlock.history.changes import Change
     from interlock.history.why import Reason
 
 
@@ -49,14 +49,4 @@ def _print(reason: Reason) -> None:
     since = f" (since {reason.since})" if reason.since and reason.changes else ""
     out.print(f"{reason.step}  {reason.state}: {reason.words}{since}", style=style)
     for change in reason.changes:
-        _print_change(change)
-
-
-def _print_change(change: Change) -> None:
-    out = console()
-    moved = " → ".join(one for one in (change.before, change.after) if one)
-    place = f"  {change.where}" if change.where else ""
-    out.print(f"    {change.kind} {change.what}{f': {moved}' if moved else ''}{place}")
-    for line in change.lines:
-        style = {"-": "red", "+": "green"}.get(line[:1], "")
-        out.print(f"      {line}", style=style)
+        print_change(change, change.kind)

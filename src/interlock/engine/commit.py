@@ -56,7 +56,7 @@ def commit_of(
         "environment": environment,
     }
     code = keep_code(store, project, graph, fingerprints.values())
-    return Commit(version_of(facets), facets, code, store.put_manifest(KIND, connected))
+    return Commit(version_id_of(facets), facets, code, store.put_manifest(KIND, connected))
 
 
 def _params(graph: Graph) -> dict[str, str]:
@@ -70,6 +70,6 @@ def _param(value: Any) -> str:
         return type(value).__qualname__
 
 
-def version_of(facets: Mapping[str, str]) -> str:
+def version_id_of(facets: Mapping[str, str]) -> str:
     """Return the short id of four facets."""
     return digest_hex(digest_json(["version", [facets[name] for name in FACETS]]))[:VERSION_LENGTH]

@@ -44,7 +44,7 @@ def keep_code(store: BlobStore, project: Project, graph: Graph, reached: Iterabl
     if project.file is not None:
         paths.add(project.file.resolve())
     files = {
-        path.relative_to(root).as_posix(): store.put_file(path)
+        path.relative_to(root).as_posix(): store.put_bytes(path.read_bytes())
         for path in sorted(paths)
         if path.is_relative_to(root) and path.is_file()
     }

@@ -12,8 +12,8 @@ from typing import Any
 
 from interlock.errors import InterlockError
 from interlock.history.child import ONE_THREAD, Surroundings, run_pair
+from interlock.history.environments import EnvironmentDiff
 from interlock.history.replay import ReplaySpec
-from interlock.identity.environment import Environment
 
 _LEAST_SECONDS = 60.0
 
@@ -31,38 +31,13 @@ class Cause:
     evidence: str
 
 
-@dataclass(frozen=True)
-class Differences:
-    """What is not as it was when a run was recorded."""
-
-    packages: Mapping[str, tuple[str, str]]
-    python: tuple[str, str] | None = None
-    processor: tuple[str, str] | None = None
-
-
-def compare_surroundings(
-    before: Environment | None, after: Environment, facts: Mapping[str, Any], facts_now: Mapping[str, Any]
-) -> Differences:
-    """Return what differs between the recorded surroundings and the present ones."""
-    old = before.distributions if before else {}
-    packages = {
-        name: (old.get(name, ""), after.distributions.get(name, ""))
-        for name in sorted({*old, *after.distributions})
-        if before and old.get(name) != after.distributions.get(name)
-    }
-    python = (before.python, after.python) if before and before.python != after.python else None
-    machines = facts.get("processor"), facts_now.get("processor")
-    moved = machines[0] is not None and machines[0] != machines[1]
-    return Differences(packages, python, (str(machines[0]), str(machines[1])) if moved else None)
-
-
 def find_cause(
     spec: ReplaySpec,
     around: Surroundings,
     step: str,
     seconds: float,
     used: Mapping[str, str],
-    moved: Differences,
+    moved: EnvironmentDiff,
 ) -> Cause:
     """Return the likely cause of a step that came out differently.
 
@@ -88,8 +63,8 @@ def find_cause(
     )
 
 
-def _of_surroundings(used: Mapping[str, str], moved: Differences) -> Cause:
-    packages = {n: v for n, v in moved.packages.items() if f"dist:{n}" in used}
+def _of_surroundings(used: Mapping[str, str], moved: EnvironmentDiff) -> Cause:
+    packages = {n: v for n, v in moved.distributions.items() if f"dist:{n}" in used}
     if packages:
         shown = ", ".join(
             f"{name} {old or 'none'} → {new or 'none'}" for name, (old, new) in packages.items()
@@ -99,13 +74,13 @@ def _of_surroundings(used: Mapping[str, str], moved: Differences) -> Cause:
         return Cause(
             "library", f"the step gives the same twice here; Python is another: {' → '.join(moved.python)}"
         )
-    if moved.processor:
+    if "processor" in moved.facts:
+        processors = " → ".join(moved.facts["processor"])
         return Cause(
-            "hardware",
-            f"the step gives the same twice here; the processor is another: {' → '.join(moved.processor)}",
+            "hardware", f"the step gives the same twice here; the processor is another: {processors}"
         )
-    if moved.packages:
-        names = ", ".join(list(moved.packages)[:8])
+    if moved.distributions:
+        names = ", ".join(list(moved.distributions)[:8])
         return Cause(
             "unknown",
             f"the step gives the same twice here; of packages it does not name, others are: {names}",

@@ -60,13 +60,22 @@ def environment_diff(records: Records, before: RunRecord, after: RunRecord) -> E
     Raises:
         NoEnvironment: One of them has none.
     """
-    old, new = environment_of(records, before), environment_of(records, after)
-    versions = _versions(old), _versions(new)
+    environments = environment_of(records, before), environment_of(records, after)
+    return compare_environments(*environments, before.facts, after.facts)
+
+
+def compare_environments(
+    before: Environment,
+    after: Environment,
+    facts_before: Mapping[str, Any] | None = None,
+    facts_after: Mapping[str, Any] | None = None,
+) -> EnvironmentDiff:
+    """Return what differs between two environments and, where they are given, the facts around them."""
     return EnvironmentDiff(
-        python=(old.python, new.python) if old.python != new.python else None,
-        platform=(old.platform, new.platform) if old.platform != new.platform else None,
-        distributions=_differing(*versions),
-        facts=_differing(_flat(before.facts), _flat(after.facts)),
+        python=(before.python, after.python) if before.python != after.python else None,
+        platform=(before.platform, after.platform) if before.platform != after.platform else None,
+        distributions=_differing(_versions(before), _versions(after)),
+        facts=_differing(_flat(facts_before or {}), _flat(facts_after or {})),
     )
 
 

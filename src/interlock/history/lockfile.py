@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from interlock.engine.context import RunContext
 from interlock.engine.datasets import current_snapshot, find_snapshot
 from interlock.errors import InterlockError
+from interlock.history.environments import compare_environments
 from interlock.identity.environment import Environment, environment
 from interlock.models.registry import CHAMPION
 from interlock.stack.config import Name, Table
@@ -73,7 +74,7 @@ class Lock(Table):
 
 
 @dataclass(frozen=True)
-class Difference:
+class LockDifference:
     """Something that is not as the lock says; None stands for what is not there."""
 
     what: str
@@ -119,7 +120,9 @@ def _champions(context: RunContext) -> Iterator[tuple[str, LockedModel]]:
             run = records.runs.get(version.run_id)
             yield (
                 model,
-                LockedModel(version=version.number, run=run.id, id=run.version or "", bundle=version.bundle),
+                LockedModel(
+                    version=version.number, run=run.id, id=run.version_id or "", bundle=version.bundle
+                ),
             )
 
 
@@ -188,7 +191,7 @@ def _bad(path: Path, why: str) -> BadLock:
     )
 
 
-def differences(locked: Lock, now: Lock) -> list[Difference]:
+def differences(locked: Lock, now: Lock) -> list[LockDifference]:
     """Return what is not as it was locked; numbers count for nothing, as each store gives its own."""
     found = [
         *_differing(
@@ -199,28 +202,32 @@ def differences(locked: Lock, now: Lock) -> list[Difference]:
     for model in sorted(locked.model.keys() | now.model.keys()):
         before, after = locked.model.get(model), now.model.get(model)
         if _essence(before) != _essence(after):
-            found.append(Difference(f"model.{model}", _told(before), _told(after)))
+            found.append(LockDifference(f"model.{model}", _told(before), _told(after)))
     return found
 
 
 def environment_differences(
     locked: LockedEnvironment, now: LockedEnvironment | Environment
-) -> list[Difference]:
+) -> list[LockDifference]:
     """Return what differs between two environments: interpreter, platform, each distribution."""
     if locked.digest == now.digest:
         return []
-    facts = [("python", locked.python, now.python), ("platform", locked.platform, now.platform)]
+    then = Environment.of(locked.python, locked.platform, locked.distributions)
+    here = Environment.of(now.python, now.platform, now.distributions)
+    moved = compare_environments(then, here)
+    pairs = {"python": moved.python, "platform": moved.platform, **moved.distributions}
     found = [
-        Difference(f"environment.{what}", before, after) for what, before, after in facts if before != after
+        LockDifference(f"environment.{what}", pair[0] or None, pair[1] or None)
+        for what, pair in pairs.items()
+        if pair
     ]
-    found += _differing("environment", locked.distributions, now.distributions)
-    return found or [Difference("environment", locked.digest, now.digest)]
+    return found or [LockDifference("environment", locked.digest, now.digest)]
 
 
-def _differing(table: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
+def _differing(table: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[LockDifference]:
     names = sorted(before.keys() | after.keys())
     return [
-        Difference(f"{table}.{name}", before.get(name), after.get(name))
+        LockDifference(f"{table}.{name}", before.get(name), after.get(name))
         for name in names
         if before.get(name) != after.get(name)
     ]

@@ -29,7 +29,7 @@ def run_named(records: Records, name: str) -> RunRecord:
     """
     if "@" in name:
         return records.runs.get(resolve(records, name).run_id)
-    found = records.runs.of_version(name) if _SHORT.fullmatch(name) else None
+    found = records.runs.of_version_id(name) if _SHORT.fullmatch(name) else None
     if found is None and "/" not in name:
         commit = name if _COMMIT.fullmatch(name) else commit_named(Path.cwd(), name)
         found = _of_commit(records, commit, name) if commit else None

@@ -15,9 +15,10 @@ from interlock.engine.context import RunContext
 from interlock.engine.kept import CELLS
 from interlock.engine.wiring import KIND as GRAPH
 from interlock.history.child import ReplayFailed, ReplayRefused, Surroundings, run_replay
-from interlock.history.diagnose import compare_surroundings, find_cause
+from interlock.history.diagnose import find_cause
+from interlock.history.environments import EnvironmentDiff, compare_environments
 from interlock.history.replay import ReplaySpec
-from interlock.history.scratch import interpreter_for, lay_out
+from interlock.history.scratch import EnvironmentNotBuilt, interpreter_for, lay_out
 from interlock.history.sources import KeptCode
 from interlock.identity.environment import Environment, environment, normalised
 from interlock.identity.facts import machine_facts
@@ -53,7 +54,6 @@ def reproduce(context: RunContext, run_id: str, how: How) -> Certificate:
 
     Raises:
         UnknownRun: There is no such run.
-        EnvironmentNotBuilt: The recorded environment cannot be built.
         MissingExtra: uv is not installed, and `how.here` was not asked for.
     """
     run = context.records.runs.get(run_id)
@@ -65,10 +65,11 @@ def _report(context: RunContext, run: RunRecord, how: How) -> dict[str, Any]:
     now, facts = environment(), machine_facts()
     recorded = context.records.environments.get(run.environment) if run.environment else None
     used = now if how.here or recorded is None else recorded
-    moved = compare_surroundings(recorded, used, run.facts, facts)
+    processors = [{"processor": one["processor"]} for one in (run.facts, facts) if "processor" in one]
+    moved = compare_environments(recorded or used, used, *(processors if len(processors) == 2 else ()))
     report: dict[str, Any] = {
         "run": run.id,
-        "version": run.version,
+        "version_id": run.version_id,
         "tolerance": how.tolerance,
         "environment": {"recorded": run.environment, "used": used.digest, "built": not how.here},
         "differences": asdict(moved),
@@ -83,11 +84,11 @@ def _report(context: RunContext, run: RunRecord, how: How) -> dict[str, Any]:
         root = place / "code"
         root.mkdir(parents=True)
         lay_out(code, root)
-        around = surroundings_of(context, run, how, used, code)
         spec = _spec(context, run, how, root, place / "replay", code)
         try:
+            around = surroundings_of(context, run, how, used, code)
             made = run_replay(spec, around)
-        except (ReplayRefused, ReplayFailed) as refused:
+        except (EnvironmentNotBuilt, ReplayRefused, ReplayFailed) as refused:
             return report | {"verdict": "not reproducible", "missing": [str(refused)]}
         judged = _judge(context, run, made)
         if judged["first"] is not None and judged["first"]["seconds"] is not None:
@@ -224,8 +225,6 @@ def not_deterministic(context: RunContext, run_id: str, how: How) -> list[dict[s
         ReplayRefused: The steps cannot be run again.
     """
     run = context.records.runs.get(run_id)
-    facts = machine_facts()
-    unmoved = compare_surroundings(None, environment(), facts, facts)
     with _workplace(context, how) as place:
         code = KeptCode(context.store, run.code)
         spec = replace(_spec(context, run, how, context.project.root, place / "replay", code), given=True)
@@ -234,6 +233,6 @@ def not_deterministic(context: RunContext, run_id: str, how: How) -> list[dict[s
         for step in run_replay(spec, around)["steps"]:
             if step["verdict"] in ("different", "failed"):
                 parts = _fingerprint_parts(context, run, step["step"])
-                cause = find_cause(spec, around, step["step"], step["seconds"], parts, unmoved)
+                cause = find_cause(spec, around, step["step"], step["seconds"], parts, EnvironmentDiff())
                 found.append(step | {"cause": asdict(cause)})
     return found

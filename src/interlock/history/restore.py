@@ -11,8 +11,8 @@ from interlock.errors import InterlockError
 from interlock.history.locked_data import bring_back, problem_with
 from interlock.history.lockfile import (
     FILE,
-    Difference,
     Lock,
+    LockDifference,
     LockedModel,
     environment_differences,
     read_lock,
@@ -73,7 +73,7 @@ class Restored:
 
     data: dict[str, str]
     models: Sequence[MovedAlias]
-    environment: Sequence[Difference]
+    environment: Sequence[LockDifference]
     pulled: Transferred | None = None
 
 
@@ -151,7 +151,7 @@ def find_version(context: RunContext, model: str, locked: LockedModel) -> ModelV
     """Return the version of a model that a lock means, whatever its number is here."""
     for version in context.records.models.list(model):
         same = version.bundle == locked.bundle
-        if same and (context.records.runs.get(version.run_id).version or "") == locked.id:
+        if same and (context.records.runs.get(version.run_id).version_id or "") == locked.id:
             return version
     return None
 
@@ -207,7 +207,7 @@ def _with_snapshot(one: Incoming, snapshots: set[tuple[str, str]]) -> Incoming:
 
 def _name_there(facts: Sequence[Incoming], model: str, locked: LockedModel) -> str | None:
     """Return what another store calls the version that a lock means."""
-    ids = {one.body["id"]: one.body.get("version") or "" for one in facts if one.fact.kind == "run"}
+    ids = {one.body["id"]: one.body.get("version_id") or "" for one in facts if one.fact.kind == "run"}
     for one in facts:
         body = one.body
         meant = one.fact.kind == "version" and (body["model"], body["bundle"]) == (model, locked.bundle)

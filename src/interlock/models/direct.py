@@ -11,8 +11,10 @@ from typing import Any
 from interlock.engine.context import open_context
 from interlock.engine.datasets import DataChoice
 from interlock.engine.result import Run
+from interlock.engine.run import RunOptions
 from interlock.graph.pipeline import Pipeline
-from interlock.models.build import NoVersion, build
+from interlock.models.build import build
+from interlock.models.built import NoVersion
 from interlock.models.bundle_code import TypedIn
 from interlock.models.codespace import REPLAYING, StopImport
 from interlock.stack.config import Project
@@ -40,9 +42,7 @@ def run_pipeline(
                 target,
                 context,
                 params=target.params(params),
-                cache=cache,
-                echo=sys.stdout,
-                data=DataChoice(data),
+                options=RunOptions(cache=cache, echo=sys.stdout, data=DataChoice(data)),
             )
         except NoVersion as error:
             if not isinstance(error.__cause__, TypedIn):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from interlock.engine.context import RunContext
 from interlock.engine.result import Run
 from interlock.graph.leakage import LeakReport
-from interlock.models.build import Build, NoVersion
+from interlock.models.built import Build, NoVersion
 from interlock.models.bundle import LoadedBundle
 from interlock.models.bundle_code import NotBundleable
 from interlock.models.bundle_make import make_bundle

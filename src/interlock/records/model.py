@@ -34,13 +34,13 @@ class Commit:
     """What names a run: data, code, configuration and environment together.
 
     Attributes:
-        version: The short id.
+        version_id: The short id.
         facets: The digest of each of the four.
         code: Digest of the manifest that lists the project's files.
         graph: Digest of the manifest that says how the steps are connected.
     """
 
-    version: str
+    version_id: str
     facets: Mapping[str, str]
     code: str
     graph: str
@@ -72,8 +72,8 @@ class RunRecord:
         sequence: Place among all runs in the order in which they were started, whatever the clock said.
         git: Commit, branch, remote and whether the work tree was dirty; the patch itself is `Runs.patch`.
         patch: Digest of the manifest that holds the patch of a dirty work tree.
-        version: Short id that names data, code, configuration and environment together.
-        facets: The digest of each of the four; `version` is made of them.
+        version_id: Short id that names data, code, configuration and environment together.
+        facets: The digest of each of the four; the id is made of them.
         code: Digest of the manifest that lists the files of the project that the run was made of.
         graph: Digest of the manifest that says how its steps were connected.
         facts: What else was so on the machine: processor, libraries, thread counts, declared variables, seed.
@@ -101,7 +101,7 @@ class RunRecord:
     git: Mapping[str, Any] | None = None
     patch: str | None = None
     environment: str | None = None
-    version: str | None = None
+    version_id: str | None = None
     facets: Mapping[str, str] = field(default_factory=dict)
     code: str | None = None
     graph: str | None = None

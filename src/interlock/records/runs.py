@@ -69,7 +69,7 @@ class Runs:
 
         Args:
             git: State of the work tree; the text under "patch" is kept once and apart, see `patch`.
-            commit: What names the run: its version, and where its code and its graph are kept.
+            commit: What names the run: its version id, and where its code and its graph are kept.
             facts: What else was so on the machine.
             pid: The process that does the work; this one when not given.
         """
@@ -235,9 +235,9 @@ class Runs:
             query = query.where(runs.c.status == status)
         return [_record(row) for row in self._database.rows(query)]
 
-    def of_version(self, version: str) -> RunRecord | None:
-        """Return the latest run of a version, or None."""
-        query = sa.select(runs).where(runs.c.version == version)
+    def of_version_id(self, version_id: str) -> RunRecord | None:
+        """Return the latest run of a version id, or None."""
+        query = sa.select(runs).where(runs.c.version_id == version_id)
         row = self._database.row(query.order_by(runs.c.sequence.desc()).limit(1))
         return None if row is None else _record(row)
 

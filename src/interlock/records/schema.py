@@ -104,7 +104,7 @@ runs = sa.Table(
     *(_json(name) for name in ("params", "tags", "metrics", "snapshots", "git", "waivers", "leaks")),
     _maybe_text("patch"),
     _maybe_text("environment"),
-    _maybe_text("version"),
+    _maybe_text("version_id"),
     _json("facets"),
     _maybe_text("code"),
     _maybe_text("graph"),

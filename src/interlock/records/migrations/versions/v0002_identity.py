@@ -8,7 +8,7 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
-_OF_RUNS = ("version", "facets", "code", "graph", "facts")
+_OF_RUNS = ("version_id", "facets", "code", "graph", "facts")
 
 
 def upgrade() -> None:
