@@ -152,3 +152,15 @@ def test_a_script_is_made_again_without_being_run_again(tmp_path: Path) -> None:
     code, found = _reproduce(tmp_path, "moving/1", "--here")
     assert (code, found["verdict"]) == (0, "identical")
     assert [run["id"] for run in interlock_json(tmp_path, "runs")] == ["moving/1"]
+
+
+def test_a_run_that_failed_is_compared_by_its_failure(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "p")
+    outside = tmp_path / "rate.txt"
+    edit(folder, "helpers.py", "value * weight", f"value * float(open({str(outside)!r}).read())")
+    assert interlock(folder, "run", "sums").returncode == 1
+    assert _reproduce(folder, "sums/1", "--here")[1]["verdict"] == "identical"
+    outside.write_text("2.0")
+    code, found = _reproduce(folder, "sums/1", "--here")
+    assert (code, found["verdict"], found["first"]["step"]) == (1, "different", "total")
+    assert found["first"]["error"] == "it failed then, and succeeds now"

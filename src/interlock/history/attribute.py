@@ -73,30 +73,41 @@ def attribute(context: RunContext, before: RunRecord, after: RunRecord, *, here:
         NothingToAttribute: The two have no metric in common, or do not differ.
         InterlockError: The later run cannot be made again.
     """
-    facets = [name for name in FACETS if before.facets.get(name) != after.facets.get(name)]
-    facets = [name for name in facets if not (here and name == "environment")]
+    facets, metrics = _changed(before, after, here=here)
+    joined = ""
+    with _mixing(context, before, after, here=here) as mixing:
+        for causes in _ways_to_join(tuple((name,) for name in facets)):
+            try:
+                values = mixing.values(causes)
+            except InterlockError as error:
+                joined = joined or str(error).splitlines()[0]
+            else:
+                return _explained(causes, values, metrics, joined)
+    raise NothingToAttribute(f"No mixture of {before.id} and {after.id} can be run.")
+
+
+def _changed(before: RunRecord, after: RunRecord, *, here: bool) -> tuple[list[str], list[str]]:
+    """Return the facets that may explain something, and the metrics that both runs have."""
+    facets = [
+        name
+        for name in FACETS
+        if before.facets.get(name) != after.facets.get(name) and not (here and name == "environment")
+    ]
     metrics = [name for name in after.metrics if name in before.metrics]
     if not facets or not metrics:
         raise NothingToAttribute(
             f"There is no change to explain between {before.id} and {after.id}.",
             hint="They do not differ." if metrics else "They have no metric in common.",
         )
-    with _mixing(context, before, after, here=here) as mixing:
-        joined = ""
-        for causes in _ways_to_join(tuple((name,) for name in facets)):
-            try:
-                values = mixing.values(causes)
-            except InterlockError as error:
-                joined = joined or str(error).splitlines()[0]
-                continue
-            shares = {
-                name: _shares(causes, {key: found[name] for key, found in values.items()}) for name in metrics
-            }
-            shown = {
-                " + ".join(sorted(key, key=FACETS.index)) or "none": found for key, found in values.items()
-            }
-            return Attribution(causes, shares, shown, joined if any(len(one) > 1 for one in causes) else "")
-    raise NothingToAttribute(f"No mixture of {before.id} and {after.id} can be run.")
+    return facets, metrics
+
+
+def _explained(
+    causes: tuple[Cause, ...], values: Mapping[Mixture, Metrics], metrics: Sequence[str], joined: str
+) -> Attribution:
+    shares = {name: _shares(causes, {key: found[name] for key, found in values.items()}) for name in metrics}
+    shown = {" + ".join(sorted(key, key=FACETS.index)) or "none": found for key, found in values.items()}
+    return Attribution(causes, shares, shown, joined if any(len(one) > 1 for one in causes) else "")
 
 
 def _ways_to_join(causes: tuple[Cause, ...]) -> Iterator[tuple[Cause, ...]]:

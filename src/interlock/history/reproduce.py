@@ -184,11 +184,11 @@ def _spec(
 
 def _judge(context: RunContext, run: RunRecord, made: Mapping[str, Any]) -> dict[str, Any]:
     """Return the verdict over the steps that were made again, and the first that came out differently."""
-    steps = [dict(step) for step in made["steps"]]
-    failed = {one.node for one in context.records.steps.of(run.id) if one.state in ("failed", "skipped")}
-    for step in steps:
-        if step["step"] in failed and step["verdict"] in ("failed", "not reached"):
-            step["verdict"] = "identical"  # it failed then, and fails now
+    states: dict[str, str] = {one.node: one.state for one in context.records.steps.of(run.id)}
+    steps = [_beside(step, states.get(step["step"])) for step in made["steps"]]
+    if all(one["verdict"] in ("not compared", "not reached") for one in steps):
+        missing = ["none of its steps was recorded: there is nothing to compare with"]
+        return {"verdict": "not reproducible", "steps": steps, "first": None, "missing": missing}
     first = next((one for one in steps if one["verdict"] in ("different", "failed")), None)
     verdicts = {one["verdict"] for one in steps}
     outcome: Outcome = "different" if first else ("equal" if "equal" in verdicts else "identical")
@@ -201,6 +201,18 @@ def _judge(context: RunContext, run: RunRecord, made: Mapping[str, Any]) -> dict
         outcome = "different"
         told = {"step": changed[0], "seconds": None, "error": "the graph has other steps", "output": None}
     return {"verdict": outcome, "steps": steps, "first": told, "metrics": made["metrics"]}
+
+
+def _beside(step: Mapping[str, Any], recorded: str | None) -> dict[str, Any]:
+    """Return a step that was made again, judged beside what became of it then."""
+    verdict = step["verdict"]
+    if recorded in ("failed", "skipped") and verdict in ("failed", "not reached"):
+        return {**step, "verdict": "identical"}  # it came to nothing then, and comes to nothing now
+    if recorded == "failed":
+        return {**step, "verdict": "different", "error": "it failed then, and succeeds now"}
+    if recorded in ("ran", "cached") and verdict == "not compared":
+        return {**step, "verdict": "different", "error": "it has other outputs"}
+    return dict(step)
 
 
 def _graph_changes(context: RunContext, run: RunRecord, steps: set[str]) -> list[str]:
