@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from interlock.errors import InterlockError, did_you_mean
 from interlock.stack.config import ModelConfig, Project
+from interlock.stack.fresh import import_fresh
 
 _REF = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -148,6 +149,7 @@ def _is_pipeline(value: object) -> bool:
 def _import_module(root: Path, name: str) -> ModuleType:
     if sys.path[:1] != [str(root)]:
         sys.path.insert(0, str(root))
+    import_fresh(root)
     _forget_namesake(root, name.partition(".")[0])
     try:
         return importlib.import_module(name)
