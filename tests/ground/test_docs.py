@@ -17,9 +17,11 @@ from interlock.stack.config import (
     DataOptions,
     DeployConfig,
     DriftConfig,
+    EngineConfig,
     EnvironmentConfig,
     ModelConfig,
     RetrainConfig,
+    StackConfig,
     TruthConfig,
 )
 
@@ -66,6 +68,8 @@ def test_every_command_and_option_is_documented(command: str) -> None:
         TruthConfig,
         DriftConfig,
         EnvironmentConfig,
+        StackConfig,
+        EngineConfig,
     ],
     ids=lambda t: t.__name__,
 )

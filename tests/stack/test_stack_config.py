@@ -144,10 +144,15 @@ def test_a_fault_of_a_model_names_line_key_and_what_was_expected(
         ),
         (
             '[stack.cluster]\nstore = "s3://b"\n',
-            (
-                "line 1: stack: only the embedded stack (local folder, SQLite, in-process) "
-                "is available in this version"
-            ),
+            "line 2: stack.cluster.store: the store is a local folder in this version",
+        ),
+        (
+            '[stack.s]\nengine = "procesess"\n',
+            "line 2: stack.s.engine.use is 'procesess', but should be 'in-process' or 'processes'",
+        ),
+        (
+            "[stack.s]\nengine = { workers = 2 }\n",
+            'line 2: stack.s.engine: workers are those of engine = { use = "processes" }',
         ),
         ("[modle.m]\n", "line 1: modle: there is no such key. Did you mean 'model'?"),
     ],

@@ -84,3 +84,29 @@ def test_a_home_that_is_no_path_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("INTERLOCK_HOME", "~nobody-of-that-name/home")
     with pytest.raises(HomeNotWritable, match="home directory"):
         find_project(tmp_path)
+
+
+def test_the_default_stack_is_used_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("INTERLOCK_STACK", raising=False)
+    (tmp_path / "interlock.toml").write_text(
+        '[stack.default]\nengine = "processes"\n[stack.big]\nengine = { use = "processes", workers = 8 }\n'
+    )
+    assert find_project(tmp_path).stack.engine.use == "processes"
+    monkeypatch.setenv("INTERLOCK_STACK", "big")
+    assert find_project(tmp_path).stack.engine.workers == 8
+    monkeypatch.setenv("INTERLOCK_STACK", "bgi")
+    with pytest.raises(UnknownStack, match="There is no stack 'bgi'") as caught:
+        find_project(tmp_path)
+    assert caught.value.hint == "Did you mean 'big'?"
+
+
+def test_without_a_file_there_is_the_embedded_stack_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLOCK_STACK", "default")
+    assert find_project(tmp_path).stack.engine.use == "in-process"
+    monkeypatch.setenv("INTERLOCK_STACK", "cluster")
+    with pytest.raises(UnknownStack, match="There is no stack 'cluster'"):
+        find_project(tmp_path)

@@ -33,6 +33,7 @@ from interlock.cli import (
 )
 from interlock.cli.console import print_error, print_json_error, steady_streams
 from interlock.errors import InterlockError, Stopped, first_line
+from interlock.stack.home import STACK_VARIABLE
 
 TRACEBACK_VARIABLE = "INTERLOCK_TRACEBACK"
 """Set, it shows the traceback of an error that nobody foresaw."""
@@ -58,11 +59,22 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback has acted on it
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            "--stack",
+            help="The stack to use: [stack.NAME] of interlock.toml.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Keeps a machine-learning project production-ready: train, gate, serve, watch, retrain."""
+    if stack is not None:
+        os.environ[STACK_VARIABLE] = stack  # and so for every process that this one starts
 
 
 for part in (

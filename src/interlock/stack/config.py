@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -209,24 +209,58 @@ class EnvironmentConfig(Table):
     )
 
 
+def _named_only(value: object) -> object:
+    return {"use": value} if isinstance(value, str) else value
+
+
+class EngineConfig(Table):
+    """`engine` of a stack: what runs the steps. A name alone stands for `{ use = NAME }`."""
+
+    use: Literal["in-process", "processes"] = Field(
+        default="in-process", description="Steps one after another here, or side by side in processes."
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=1024, description="How many worker processes; left out, one for each core."
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.workers is not None and self.use == "in-process":
+            raise ValueError('workers are those of engine = { use = "processes" }')
+        return self
+
+
+class StackConfig(Table):
+    """`[stack.NAME]`: the systems that a project works with. What is left out is embedded."""
+
+    not_yet = {
+        "store": "the store is a local folder in this version",
+        "records": "the records are a SQLite file in this version",
+    }
+    engine: Annotated[EngineConfig, BeforeValidator(_named_only)] = Field(
+        default_factory=EngineConfig, description="What runs the steps."
+    )
+
+
 class Config(Table):
     """The whole file."""
 
-    not_yet = {
-        "stack": "only the embedded stack (local folder, SQLite, in-process) is available in this version"
-    }
     data: dict[Name, DataConfig] = Field(default_factory=dict, description="Datasets by name.")
     model: dict[Name, ModelConfig] = Field(default_factory=dict, description="Models by name.")
     environment: EnvironmentConfig = Field(
         default_factory=EnvironmentConfig, description="What the code reads of its surroundings."
     )
+    stack: dict[Name, StackConfig] = Field(
+        default_factory=dict, description='Stacks by name; "default" is used where none is named.'
+    )
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project: its folder, where its state lies, and its configuration."""
+    """A project: its folder, where its state lies, its configuration, and the stack that is in use."""
 
     root: Path
     home: Home
     config: Config
     file: Path | None = None
+    stack: StackConfig = field(default_factory=StackConfig)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
-from interlock.stack.config import Config, Project
+from interlock.errors import InterlockError, did_you_mean, shown
+from interlock.stack.config import Config, Project, StackConfig
 from interlock.stack.config_file import ConfigError, read_config
 from interlock.stack.layout import Home, HomeNotWritable
 
@@ -14,22 +16,51 @@ __all__ = ["Home", "find_project"]
 
 HOME_VARIABLE = "INTERLOCK_HOME"
 
+STACK_VARIABLE = "INTERLOCK_STACK"
+
+DEFAULT_STACK = "default"
+"""The stack that is used where none is named."""
+
+
+class UnknownStack(InterlockError):
+    """A stack is named that the configuration does not have."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, known: Iterable[str], where: str) -> None:
+        super().__init__(
+            f"There is no stack {shown(name)}.",
+            where=where,
+            hint=did_you_mean(name, known) or f"Say what it is in [stack.{name}] of interlock.toml.",
+        )
+        self.name = name
+
 
 def find_project(start: Path) -> Project:
     """Return the project that a folder belongs to.
 
     Its root is the nearest folder, this one or above, with an `interlock.toml` or a `pyproject.toml` that has
-    `[tool.interlock]`; without any, the folder itself. `INTERLOCK_HOME` moves the `.interlock` folder.
+    `[tool.interlock]`; without any, the folder itself. `INTERLOCK_HOME` moves the `.interlock` folder,
+    `INTERLOCK_STACK` names the stack.
 
     Raises:
         ConfigError: The configuration cannot be used.
+        UnknownStack: It has no stack of that name.
     """
     start = start.resolve()
     for folder in (start, *start.parents):
         file = _config_file(folder)
         if file is not None:
-            return Project(folder, _home(folder), read_config(file), file)
-    return Project(start, _home(start), Config())
+            config = read_config(file)
+            return Project(folder, _home(folder), config, file, _stack(config, file))
+    return Project(start, _home(start), Config(), stack=_stack(Config(), start))
+
+
+def _stack(config: Config, where: Path) -> StackConfig:
+    name = os.environ.get(STACK_VARIABLE, "")
+    if name and name not in {DEFAULT_STACK, *config.stack}:
+        raise UnknownStack(name, [DEFAULT_STACK, *config.stack], str(where))
+    return config.stack.get(name or DEFAULT_STACK) or StackConfig()
 
 
 def _config_file(folder: Path) -> Path | None:
