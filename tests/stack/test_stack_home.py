@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from interlock.stack.config_file import ConfigError
-from interlock.stack.home import Home, find_project
+from interlock.stack.home import Home, UnknownStack, find_project
 from interlock.stack.layout import HomeNotWritable
 
 
