@@ -33,7 +33,7 @@ from interlock.cli import (
 )
 from interlock.cli.console import print_error, print_json_error, steady_streams
 from interlock.errors import InterlockError, Stopped, first_line
-from interlock.stack.home import STACK_VARIABLE
+from interlock.stack.layout import STACK_VARIABLE
 
 TRACEBACK_VARIABLE = "INTERLOCK_TRACEBACK"
 """Set, it shows the traceback of an error that nobody foresaw."""

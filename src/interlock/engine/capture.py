@@ -33,10 +33,13 @@ class Printed:
         if kept:
             self.chunks[stream].append(kept)
 
-    def text(self, stream: StreamName) -> str:
-        """Return all that was kept of a stream."""
-        text = "".join(self.chunks[stream])
-        return f"{text}\n… {self.lost} characters more were not kept\n" if text and self.lost else text
+    def taken(self) -> list[tuple[StreamName, str]]:
+        """Return what was kept of each stream since this was last asked, and let go of it."""
+        texts: list[tuple[StreamName, str]] = [(name, "".join(kept)) for name, kept in self.chunks.items()]
+        self.chunks = {"stdout": [], "stderr": []}
+        lost, self.lost = self.lost, 0
+        note = f"\n… {lost} characters more were not kept\n" if lost else ""
+        return [(name, text + note) for name, text in texts if text]
 
 
 _PRINTED: ContextVar[Printed | None] = ContextVar("interlock_printed", default=None)

@@ -25,6 +25,11 @@ class RunContext:
     records: Records
 
 
+def open_store(project: Project) -> BlobStore:
+    """Return the store of a project."""
+    return LocalStore(project.home.store)
+
+
 @contextmanager
 def open_context(project: Project) -> Iterator[RunContext]:
     """Open the store and the records of a project; both are made on first use.
@@ -35,7 +40,7 @@ def open_context(project: Project) -> Iterator[RunContext]:
         InterlockError: The home folder cannot be made or written, or the records are of a newer version.
     """
     home = project.home.create()
-    store = LocalStore(home.store)
+    store = open_store(project)
     records = Records.open(home.records, store)
     try:
         rebuild_if_lost(records, store)

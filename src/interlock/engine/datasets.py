@@ -17,6 +17,7 @@ from interlock.graph.model import Graph, Group, Input, Node, Ref
 from interlock.identity.artifact import Part, Snapshot
 from interlock.records.model import SnapshotRecord
 from interlock.stack.config import DataConfig, Project
+from interlock.stack.sockets import BlobStore
 from interlock.store.sources.address import scheme_of
 from interlock.store.sources.faults import ChangedPart, LostSnapshot
 from interlock.store.sources.local import find_files
@@ -147,13 +148,21 @@ def find_snapshot(context: RunContext, name: str, number: int) -> SnapshotRecord
 
 def shelf_of(context: RunContext) -> Shelf:
     """Return where contents of parts are kept."""
-    return Shelf(context.store, context.project.home.store / "cache")
+    return project_shelf(context.project, context.store)
+
+
+def project_shelf(project: Project, store: BlobStore) -> Shelf:
+    """Return where contents of parts are kept, for a project and its store."""
+    return Shelf(store, project.home.store / "cache")
 
 
 def reader_of(context: RunContext, name: str) -> Reader:
     """Return what reads the snapshots of a dataset, also of one that is no longer configured."""
-    config = context.project.config.data.get(name)
-    return Reader(context.project.root, config or DataConfig(uri=name), shelf_of(context))
+    return _reader(context.project, shelf_of(context), name)
+
+
+def _reader(project: Project, shelf: Shelf, name: str) -> Reader:
+    return Reader(project.root, project.config.data.get(name) or DataConfig(uri=name), shelf)
 
 
 def data_places(graph: Graph, project: Project) -> dict[str, str]:
@@ -180,27 +189,31 @@ def _files_of(project: Project, name: str) -> set[str]:
     return {str(file.resolve()) for file in find_files(name, config.uri, project.root)}
 
 
-class RunDatasets:
-    """The snapshots that a run reads.
+class SnapshotReader:
+    """Loads the datasets of a graph from their snapshots.
 
     Args:
         graph: What is run.
-        context: Where the datasets and the records are.
-        choice: Which snapshots are read, where not the pinned or the current ones.
+        project: Where the datasets are.
+        shelf: Where contents of parts are kept.
+        snapshots: What is read of each dataset.
+        chosen: The numbers of the snapshots that somebody asked for, by dataset.
     """
 
-    def __init__(self, graph: Graph, context: RunContext, choice: DataChoice | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        project: Project,
+        shelf: Shelf,
+        snapshots: Mapping[str, Snapshot],
+        chosen: Mapping[str, int],
+    ) -> None:
         self._graph = graph
-        self._context = context
-        self._choice = choice or DataChoice()
-        names = {node.dataset: None for node in graph.nodes if node.dataset is not None}
-        for name in self._choice.at:
-            if name not in names:
-                hint = did_you_mean(name, names)
-                raise UnknownDataset(f"The pipeline reads no dataset {name!r}.", hint=hint)
-        self._chosen: dict[str, int] = {}
+        self._project = project
+        self._shelf = shelf
+        self.snapshots = snapshots
+        self.chosen = chosen
         self._places: dict[str, Mapping[str, Path]] = {}  # of what steps read while they run
-        self.snapshots: Mapping[str, Snapshot] = {name: self._take(name) for name in names}
 
     def identity(self, node: Node) -> str:
         """Return what identifies a dataset's value as an input: the type it is loaded as, and its content."""
@@ -223,13 +236,13 @@ class RunDatasets:
             InterlockError: It cannot be read.
         """
         snapshot, wanted = self._snapshot(node), self._wanted_type(node)
-        reader, name = reader_of(self._context, snapshot.dataset), named_type(wanted)
+        reader, name = self._reader(snapshot.dataset), named_type(wanted)
         try:
             if is_read_later(name):
                 self._places[node.name] = reader.locate(snapshot, exactly=name == _PATH)
             return reader.read(snapshot, wanted)
         except ChangedPart as changed:
-            number = self._chosen.get(snapshot.dataset)
+            number = self.chosen.get(snapshot.dataset)
             if number is None:
                 raise
             raise LostSnapshot(f"{snapshot.dataset}@{number}", changed) from changed
@@ -244,15 +257,7 @@ class RunDatasets:
             source = self._graph.node(ref.node)
             if source.name in self._places:
                 snapshot = self._snapshot(source)
-                reader_of(self._context, snapshot.dataset).check(snapshot, self._places[source.name])
-
-    def _take(self, name: str) -> Snapshot:
-        number = self._choice.at.get(name, self._context.records.datasets.pinned(name))
-        if number is None:
-            return current_snapshot(self._context, name, check=self._choice.check)
-        dataset_config(self._context.project, name)
-        self._chosen[name] = number
-        return find_snapshot(self._context, name, number).snapshot
+                self._reader(snapshot.dataset).check(snapshot, self._places[source.name])
 
     def _snapshot(self, node: Node) -> Snapshot:
         return self.snapshots[node.dataset or ""]
@@ -273,6 +278,38 @@ class RunDatasets:
                 if found is not None:
                     return _loadable(found)
         return _loadable(NOTHING)
+
+    def _reader(self, dataset: str) -> Reader:
+        return _reader(self._project, self._shelf, dataset)
+
+
+class RunDatasets(SnapshotReader):
+    """The snapshots that a run reads, taken and recorded before its first step.
+
+    Args:
+        graph: What is run.
+        context: Where the datasets and the records are.
+        choice: Which snapshots are read, where not the pinned or the current ones.
+    """
+
+    def __init__(self, graph: Graph, context: RunContext, choice: DataChoice | None = None) -> None:
+        choice = choice or DataChoice()
+        names = {node.dataset: None for node in graph.nodes if node.dataset is not None}
+        for name in choice.at:
+            if name not in names:
+                hint = did_you_mean(name, names)
+                raise UnknownDataset(f"The pipeline reads no dataset {name!r}.", hint=hint)
+        numbers = {name: choice.at.get(name, context.records.datasets.pinned(name)) for name in names}
+        chosen = {name: number for name, number in numbers.items() if number is not None}
+        snapshots = {name: _take(context, name, chosen.get(name), check=choice.check) for name in names}
+        super().__init__(graph, context.project, shelf_of(context), snapshots, chosen)
+
+
+def _take(context: RunContext, name: str, number: int | None, *, check: bool) -> Snapshot:
+    if number is None:
+        return current_snapshot(context, name, check=check)
+    dataset_config(context.project, name)
+    return find_snapshot(context, name, number).snapshot
 
 
 def _annotations(value: Input, annotation: Any, ref: Ref) -> Iterator[Any]:

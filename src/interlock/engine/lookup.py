@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from interlock.engine.context import RunContext
@@ -25,6 +25,10 @@ def _blobs(outputs: Mapping[str, Artifact]) -> Iterator[str]:
     for artifact in outputs.values():
         if artifact.inline is None:
             yield from blobs_of(artifact)
+
+
+def _walked_identity(walked: Mapping[str, Artifact]) -> list[list[str]]:
+    return [[name, artifact_identity(walked[name])] for name in sorted(walked)]
 
 
 def setting_of(variables: Sequence[str], seed: int) -> dict[str, object]:
@@ -77,6 +81,11 @@ class Lookup:
             Ref(node.name): datasets.identity(node) for node in graph.nodes if node.kind == "data"
         }
 
+    @property
+    def caching(self) -> bool:
+        """Whether earlier outputs may be taken at all."""
+        return self._cache
+
     def add(self, node: Node, artifacts: Mapping[str, Artifact]) -> None:
         """Note the outputs of a step: the keys of later steps are made of them."""
         for output in node.outputs:
@@ -123,6 +132,32 @@ class Lookup:
         if not all(map(self._context.store.has, _blobs(entry.outputs))):
             return None, f"the result of {entry.run_id} is no longer in the store"
         return entry.outputs, f"same code, inputs and params as in {entry.run_id}"
+
+    def item_keys(self, node: Node, key: StepKey, walked: Iterable[Mapping[str, Artifact]]) -> list[str]:
+        """Return the cache key of each item of a mapped step.
+
+        Args:
+            node: The step.
+            key: Of the whole step.
+            walked: What each item takes of the lists that are walked over.
+        """
+        inputs = inputs_identity(node, self._identities, self._naming)
+        whole = {name: one for name, one in inputs.items() if name not in node.mapped}
+        base = digest_json([cache_key(node, key.fingerprint.digest, whole, self._setting), "item"])
+        return [digest_json([base, _walked_identity(one)]) for one in walked]
+
+    def find_items(self, node: Node, keys: Sequence[str]) -> dict[int, Mapping[str, Artifact]]:
+        """Return the earlier outputs for the keys of items, by the place of the item."""
+        step = node.step
+        if not self._cache or node.name in self._forced or step is None or not step.options.cache:
+            return {}
+        entries = self._context.records.cache.entries(keys)
+        found = {}
+        for place, key in enumerate(keys):
+            entry = entries.get(key)
+            if entry is not None and all(map(self._context.store.has, _blobs(entry.outputs))):
+                found[place] = entry.outputs
+        return found
 
     def _fingerprint(self, node: Node) -> Fingerprint:
         step = node.step

@@ -6,8 +6,9 @@ import os
 import resource
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from interlock.errors import InterlockError
 from interlock.graph.model import Node
@@ -22,11 +23,35 @@ class NotEnoughResources(InterlockError):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Seconds by the clock, seconds of CPU, and peak resident memory in bytes."""
+    """What an attempt of a step took.
 
-    seconds: float
-    cpu_seconds: float
-    peak_memory: int
+    Attributes:
+        seconds: By the clock.
+        cpu_seconds: Of this process, and of those that it started and waited for.
+        peak_memory: Resident memory of this process, in bytes.
+        bytes_read: Bytes that it read from files, pipes and sockets, from the page cache too.
+        bytes_written: Bytes that it wrote.
+    """
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+    def joined(self, other: Usage) -> Usage:
+        """Return what two attempts took together."""
+        return Usage(
+            self.seconds + other.seconds,
+            self.cpu_seconds + other.cpu_seconds,
+            max(self.peak_memory, other.peak_memory),
+            self.bytes_read + other.bytes_read,
+            self.bytes_written + other.bytes_written,
+        )
+
+    def more(self) -> dict[str, Any]:
+        """Return all but the seconds, by name."""
+        return {name: value for name, value in asdict(self).items() if name != "seconds"}
 
 
 class Meter:
@@ -38,13 +63,33 @@ class Meter:
 
     def __init__(self) -> None:
         _reset_peak()
-        self._cpu = time.process_time()
+        self._io = _io()
+        self._cpu = _cpu()
         self._clock = time.perf_counter()
 
     def read(self) -> Usage:
         """Return what was used since the meter was made."""
         seconds = time.perf_counter() - self._clock
-        return Usage(seconds, time.process_time() - self._cpu, _peak())
+        cpu, io = _cpu(), _io()
+        return Usage(seconds, cpu - self._cpu, _peak(), io[0] - self._io[0], io[1] - self._io[1])
+
+
+def _cpu() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def _io() -> tuple[int, int]:
+    """Return the bytes that this process has read and written so far (proc(5), rchar and wchar)."""
+    try:
+        file = os.open("/proc/self/io", os.O_RDONLY)
+    except OSError:
+        return 0, 0
+    try:
+        fields = os.read(file, 512).split()
+    finally:
+        os.close(file)
+    return int(fields[1]), int(fields[3])
 
 
 def _reset_peak() -> None:
@@ -87,15 +132,15 @@ def check_capacity(nodes: Iterable[Node]) -> None:
                 f"Step {node.name!r} asks for {options.cpus:g} CPUs; this machine has {_cores()}.",
                 where=node.step.location,
             )
-        if options.memory is not None and memory_bytes(options.memory) > _total_memory():
+        if options.memory is not None and memory_bytes(options.memory) > total_memory():
             raise NotEnoughResources(
                 f"Step {node.name!r} asks for {options.memory} of memory; this machine has "
-                f"{_total_memory() / 1e9:.1f}GB.",
+                f"{total_memory() / 1e9:.1f}GB.",
                 where=node.step.location,
             )
-        if options.gpus and options.gpus > len(_gpus()):
+        if options.gpus and options.gpus > len(gpus()):
             raise NotEnoughResources(
-                f"Step {node.name!r} asks for {options.gpus:g} GPUs; this machine has {len(_gpus())}.",
+                f"Step {node.name!r} asks for {options.gpus:g} GPUs; this machine has {len(gpus())}.",
                 where=node.step.location,
             )
 
@@ -105,9 +150,16 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _total_memory() -> int:
+def usable_cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cores()
+
+
+def total_memory() -> int:
+    """Return the memory of this machine, in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _gpus() -> list[Path]:
+def gpus() -> list[Path]:
+    """Return the GPUs of this machine."""
     return list(Path("/dev").glob("nvidia[0-9]*"))

@@ -1,34 +1,36 @@
-"""Run a graph in this process: look up each step in the cache, else do its work, and record it."""
+"""Run a graph: record what it starts from, drive its steps to the end, record how it ended."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, TextIO
+from typing import TextIO
 
-from interlock.engine.capture import capturing_streams
 from interlock.engine.commit import commit_of
 from interlock.engine.context import RunContext, open_context
 from interlock.engine.datasets import DataChoice, RunDatasets
+from interlock.engine.driver import Driver
+from interlock.engine.engines import open_engine
+from interlock.engine.frontier import Frontier
+from interlock.engine.journal import Journal
 from interlock.engine.logged import Logged, logged_in
-from interlock.engine.lookup import Lookup, StepKey
+from interlock.engine.lookup import Lookup
 from interlock.engine.metrics import merged_metrics, metric_refs
 from interlock.engine.progress import Progress, Silence
 from interlock.engine.recordable import recordable
 from interlock.engine.resources import check_capacity
-from interlock.engine.result import Run, RunStatus, StepResult, StepState
+from interlock.engine.result import Run, RunStatus
+from interlock.engine.socket import Job, Told
 from interlock.engine.values import RunValues
-from interlock.engine.worker import StepFailed, StepOutcome, run_step
+from interlock.engine.worker import StepFailed
 from interlock.graph.leakage import LeakReport
-from interlock.graph.model import Graph, Node
-from interlock.identity.artifact import Artifact
+from interlock.graph.model import Graph
 from interlock.identity.environment import Environment, environment
 from interlock.identity.facts import declared, machine_facts
 from interlock.identity.git import git_state
-from interlock.records.model import AttemptRecord, Commit, MetricPoint, RunRecord, StepRecord
+from interlock.records.model import Commit, RunRecord
 from interlock.stack.config import Project
 
 
@@ -143,22 +145,25 @@ class _Running:
     ) -> None:
         self._graph = graph
         self._context = context
-        self._options = options
         self._progress = progress
         self._datasets = datasets
         self._id = record.id
-        self._values = RunValues(graph, context.artifacts, datasets.load)
-        self._lookup = lookup
-        self._steps = [node for node in graph.nodes if node.step is not None]
-        self._results: list[StepResult] = []
-        self._hits: list[StepRecord] = []  # recorded together: losing one costs a look-up, not work
+        self._values = RunValues(graph, context.artifacts, datasets)
+        frontier = Frontier(graph)
+        self._steps = len(frontier.positions)
+        self._journal = journal = Journal(context, record.id, frontier.positions)
+        told = Told(
+            lambda task, stream, text: journal.printed(task.node, stream, text),
+            lambda task, metrics: journal.logged(task.node, metrics),
+        )
+        self._job = Job(record.id, graph, context, datasets, self._values, options.seed, options.echo, told)
+        self._driver = Driver(self._job, lookup, journal, frontier, progress)
         self._clock = time.perf_counter()
 
     def execute(self) -> Run:
-        self._progress.run_started(self._id, len(self._steps))
+        self._progress.run_started(self._id, self._steps)
         try:
-            with self._streams():
-                failure = self._run_steps()
+            failure = self._driver.run(open_engine)
             metrics = {} if failure else self._metrics()
         except Exception as error:
             self._finish("failed", error=str(error) or type(error).__name__)
@@ -170,97 +175,6 @@ class _Running:
         self._finish(status, metrics=metrics, error=str(failure) if failure else None)
         return self._result(status, metrics, failure)
 
-    def _streams(self) -> AbstractContextManager[None]:
-        return capturing_streams(self._options.echo) if self._steps else nullcontext()
-
-    def _run_steps(self) -> StepFailed | None:
-        for position, node in enumerate(self._steps):
-            failure = self._take_or_run(node, position)
-            if failure is not None:
-                self._skip(self._steps[position + 1 :], position + 1, f"after {node.name!r} failed")
-                return failure
-        self._flush_hits()
-        return None
-
-    def _take_or_run(self, node: Node, position: int) -> StepFailed | None:
-        started_at, clock = time.time(), time.perf_counter()
-        key = self._lookup.key(node)
-        found, reason = self._lookup.find(node, key)
-        if found is None:
-            return self._run(node, position, key, reason)
-        record = _record(node, position, "cached", key, reason)
-        seconds = time.perf_counter() - clock
-        self._hits.append(replace(record, outputs=found, seconds=seconds, started_at=started_at))
-        self._add(node, found, {})
-        self._tell(StepResult(node.name, "cached", seconds, reason), position)
-        return None
-
-    def _run(self, node: Node, position: int, key: StepKey, reason: str) -> StepFailed | None:
-        self._flush_hits()
-        self._progress.step_started(node.name, position)
-        outcome = run_step(
-            node, lambda: self._values.of(node.refs()), self._context.artifacts, seed=self._options.seed
-        )
-        if outcome.failure is None:
-            self._datasets.check_unchanged(node)
-        self._record(node, position, key, reason, outcome)
-        if outcome.failure is None:
-            self._add(node, outcome.artifacts, outcome.values)
-        state: StepState = "failed" if outcome.failure else "ran"
-        error = str(outcome.failure) if outcome.failure else None
-        self._tell(StepResult(node.name, state, outcome.usage.seconds, reason, error), position)
-        return outcome.failure
-
-    def _add(self, node: Node, artifacts: Mapping[str, Artifact], values: Mapping[str, Any]) -> None:
-        self._values.add(node, artifacts, values)
-        self._lookup.add(node, artifacts)
-        self._values.consumed(node)
-
-    def _record(self, node: Node, position: int, key: StepKey, reason: str, outcome: StepOutcome) -> None:
-        records, usage = self._context.records, outcome.usage
-        self._record_printed(node, outcome)
-        if outcome.metrics:
-            points = [
-                MetricPoint(self._id, node.name, m.name, m.step, m.value, m.at) for m in outcome.metrics
-            ]
-            records.metrics.add(points)
-        record = _record(node, position, "failed" if outcome.failure else "ran", key, reason)
-        full = replace(
-            record,
-            outputs=outcome.artifacts,
-            seconds=usage.seconds,
-            cpu_seconds=usage.cpu_seconds,
-            peak_memory=usage.peak_memory,
-            error=(outcome.failure.user_traceback or str(outcome.failure)) if outcome.failure else None,
-            started_at=outcome.attempts[0].started_at,
-            attempts=tuple(
-                AttemptRecord(a.number, a.started_at, a.seconds, a.error) for a in outcome.attempts
-            ),
-        )
-        records.steps.record(self._id, full)
-
-    def _record_printed(self, node: Node, outcome: StepOutcome) -> None:
-        for stream in outcome.printed.chunks:
-            text = outcome.printed.text(stream)
-            if text:
-                self._context.records.logs.add(self._id, node.name, stream, text)
-
-    def _flush_hits(self) -> None:
-        if self._hits:
-            self._context.records.steps.record_many(self._id, self._hits)
-            self._hits = []
-
-    def _skip(self, nodes: Sequence[Node], first: int, reason: str) -> None:
-        skipped = []
-        for position, node in enumerate(nodes, start=first):
-            skipped.append(_record(node, position, "skipped", None, reason))
-            self._tell(StepResult(node.name, "skipped", 0.0, reason), position)
-        self._context.records.steps.record_many(self._id, skipped)
-
-    def _tell(self, result: StepResult, position: int) -> None:
-        self._results.append(result)
-        self._progress.step_finished(result, position)
-
     def _metrics(self) -> dict[str, float]:
         refs = metric_refs(self._graph)
         return merged_metrics((ref, self._values.of([ref])[ref]) for ref in refs)
@@ -268,7 +182,7 @@ class _Running:
     def _finish(
         self, status: RunStatus, *, metrics: Mapping[str, float] | None = None, error: str | None = None
     ) -> None:
-        self._flush_hits()
+        self._journal.flush()
         self._context.records.runs.finish(
             self._id, status, metrics=metrics or {}, error=error, snapshots=self._snapshot_digests()
         )
@@ -283,7 +197,7 @@ class _Running:
             status=status,
             params=self._graph.params,
             metrics=metrics,
-            steps=tuple(self._results),
+            steps=tuple(self._driver.results),
             seconds=time.perf_counter() - self._clock,
             graph=self._graph,
             outputs=dict(self._values.artifacts),
@@ -299,20 +213,3 @@ def _logged(project: Project, run_id: str, node: str) -> Logged:
     with open_context(project) as context:  # those of the run are closed when it is looked at
         found = {one.node: one for one in logged_in(context.records, run_id)}
     return found.get(node) or Logged(node, run_id)
-
-
-def _record(node: Node, position: int, state: Any, key: StepKey | None, reason: str) -> StepRecord:
-    step = node.step
-    return StepRecord(
-        node=node.name,
-        position=position,
-        step=step.name if step else node.name,
-        kind=node.kind,
-        state=state,
-        key=key.key if key else None,
-        cacheable=step.options.cache if step else False,
-        fingerprint=key.fingerprint.digest if key else None,
-        fingerprint_parts=key.fingerprint.parts if key else {},
-        inputs=key.inputs if key else {},
-        reason=reason,
-    )

@@ -15,9 +15,9 @@ from interlock.errors import InterlockError
 class StepTimeout(InterlockError):
     """A step did not end within its timeout."""
 
-    def __init__(self, step: str, seconds: float) -> None:
+    def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"Step {step!r} did not end within its timeout of {seconds:g} seconds.",
+            f"it did not end within its timeout of {seconds:g} seconds.",
             hint="Give it longer: @step(timeout=...).",
         )
 
@@ -27,7 +27,7 @@ class _Interrupted(BaseException):
 
 
 @contextmanager
-def limited(step: str, seconds: float | None) -> Iterator[None]:
+def limited(seconds: float | None) -> Iterator[None]:
     """End the block with StepTimeout after some seconds.
 
     In the main thread a signal interrupts even a step that waits; in another thread the interpreter can
@@ -44,7 +44,7 @@ def limited(step: str, seconds: float | None) -> Iterator[None]:
         with _alarm(seconds) if main else _timer(seconds):
             yield
     except _Interrupted:
-        raise StepTimeout(step, seconds) from None
+        raise StepTimeout(seconds) from None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import io
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -37,10 +37,21 @@ class LoggedMetric:
 
 @dataclass
 class Scope:
-    """What one running step has logged so far."""
+    """What one running step has logged so far.
+
+    Attributes:
+        tell: Told each number as it is logged, by an engine that brings them to the records while the step runs.
+    """
 
     metrics: list[LoggedMetric] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
+    tell: Callable[[LoggedMetric], None] | None = None
+
+    def add(self, metric: LoggedMetric) -> None:
+        """Take in a number."""
+        self.metrics.append(metric)
+        if self.tell is not None:
+            self.tell(metric)
 
 
 _SCOPE: ContextVar[Scope | None] = ContextVar("interlock_scope", default=None)
@@ -74,7 +85,7 @@ def log(*, step: int | None = None, **metrics: float) -> None:
     now = time.time()
     for name, value in metrics.items():
         position = step if step is not None else sum(one.name == name for one in scope.metrics)
-        scope.metrics.append(LoggedMetric(name, position, _number(name, value), now))
+        scope.add(LoggedMetric(name, position, _number(name, value), now))
 
 
 def log_figure(name: str, figure: Any) -> None:

@@ -7,9 +7,10 @@ plain values); an estimator, or any other object, is loaded anew for each step t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from interlock.engine.datasets import SnapshotReader
 from interlock.graph.handing import is_guarded, set_aside
 from interlock.graph.model import Graph, Node, Ref
 from interlock.identity.artifact import Artifact
@@ -22,13 +23,13 @@ class RunValues:
     Args:
         graph: What is run; it says who consumes what.
         artifacts: Where values are that are no longer, or not yet, in memory.
-        load_data: Loads a dataset's value for its node.
+        datasets: Loads the values of datasets.
     """
 
-    def __init__(self, graph: Graph, artifacts: ArtifactStore, load_data: Callable[[Node], Any]) -> None:
+    def __init__(self, graph: Graph, artifacts: ArtifactStore, datasets: SnapshotReader) -> None:
         self._graph = graph
         self._store = artifacts
-        self._load_data = load_data
+        self._datasets = datasets
         self._consumers = Counter(ref for node in graph.nodes for ref in set(node.refs()))
         self._values: dict[Ref, Any] = {}
         self.artifacts: dict[Ref, Artifact] = {}
@@ -40,6 +41,10 @@ class RunValues:
             self.artifacts[ref] = artifacts[output]
             if output in values and self._consumers[ref] and is_guarded(values[output]):
                 self._values[ref] = set_aside(values[output])
+
+    def known(self, refs: Iterable[Ref]) -> dict[Ref, Artifact]:
+        """Return the artifacts of some outputs; datasets have none."""
+        return {ref: self.artifacts[ref] for ref in refs if ref in self.artifacts}
 
     def of(self, refs: Iterable[Ref]) -> dict[Ref, Any]:
         """Return the values of some outputs, loading what is not in memory.
@@ -60,12 +65,20 @@ class RunValues:
         if ref in self._values:
             return self._values[ref]
         node = self._graph.node(ref.node)
-        value = self._load_data(node) if node.kind == "data" else self._load(ref)
+        value = self._datasets.load(node) if node.kind == "data" else self.load(self.artifacts[ref])
         if is_guarded(value):
             self._values[ref] = value
         return value
 
-    def _load(self, ref: Ref) -> Any:
-        artifact = self.artifacts[ref]
+    def check(self, node: Node) -> None:
+        """See to it that what a step read while it ran is still what its snapshot says.
+
+        Raises:
+            ChangedPart: A file changed while the step ran.
+        """
+        self._datasets.check_unchanged(node)
+
+    def load(self, artifact: Artifact) -> Any:
+        """Return the value of an artifact, loaded from the store."""
         # What a run of this project recorded may be unpickled in a run of this project, and nowhere else.
         return self._store.load(artifact, allow_pickle=True)

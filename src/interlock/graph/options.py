@@ -84,6 +84,17 @@ def _list(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
+def _errors(name: str, value: Any) -> tuple[type[BaseException], ...]:
+    several = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not several or not all(isinstance(one, type) and issubclass(one, BaseException) for one in several):
+        raise ValueError(f"{name} takes an exception class or a list of them, not {value!r}")
+    return several
+
+
+def _delay(name: str, value: Any) -> float:
+    return 0.0 if value == 0 and not isinstance(value, bool) else _duration(name, value) or 0.0
+
+
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{name} takes True or False, not {value!r}")  # noqa: TRY004 - one error for all options
@@ -92,6 +103,8 @@ def _flag(name: str, value: Any) -> bool:
 
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "retries": _count,
+    "retry_on": _errors,
+    "retry_delay": _delay,
     "timeout": _duration,
     "cpus": _amount,
     "gpus": _amount,

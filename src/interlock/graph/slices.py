@@ -106,9 +106,7 @@ def call_node(node: Node, function: Callable[..., Any], values: Mapping[Ref, Any
         MapLengthError: The node is mapped over something else than equally long lists.
         StepOutputError: The function returned another number of outputs than it promises.
     """
-    arguments = {name: resolve(value, values) for name, value in node.inputs.items()}
-    if node.step is not None:
-        arguments = {name: _as_wanted(node.step, name, value) for name, value in arguments.items()}
+    arguments = whole_arguments(node, values)
     if node.mapped:
         made = [function(**item) for item in map_items(node, arguments)]
         return {node.outputs[0]: [node.step.checked(one) for one in made] if node.step else made}
@@ -116,6 +114,32 @@ def call_node(node: Node, function: Callable[..., Any], values: Mapping[Ref, Any
         return {node.outputs[0]: function(**arguments)}
     outputs: dict[str, Any] = node.step.split_outputs(function(**arguments))
     return outputs
+
+
+def whole_arguments(node: Node, values: Mapping[Ref, Any], *, without: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the arguments of a node's function by name, but for those `without`; a mapped one is its whole list."""
+    inputs = {name: value for name, value in node.inputs.items() if name not in without}
+    arguments = {name: resolve(value, values) for name, value in inputs.items()}
+    if node.step is None:
+        return arguments
+    return {name: _as_wanted(node.step, name, value) for name, value in arguments.items()}
+
+
+def call_item(node: Node, values: Mapping[Ref, Any], item: Mapping[str, Any]) -> Any:
+    """Call the function of a mapped node for one item and return what it gives.
+
+    Args:
+        node: The node.
+        values: Of the outputs that every call is given whole.
+        item: The arguments that are walked over, by name.
+
+    Raises:
+        StepOutputError: The function returned something else than its annotation promises.
+    """
+    if node.step is None:
+        raise SliceError(f"Node {node.name!r} has no function to run.", where=node.location)
+    arguments = whole_arguments(node, values, without=node.mapped)
+    return node.step.checked(node.step.function(**arguments, **item))
 
 
 def _as_wanted(step: Step[..., Any], name: str, value: Any) -> Any:

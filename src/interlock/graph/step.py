@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
@@ -33,6 +35,9 @@ class StepOptions:
 
     Args:
         retries: How often a failed call is tried again.
+        retry_on: The errors after which it is: an exception class, or a list of them.
+        retry_delay: Seconds before the first retry, or text such as "5s"; each further one waits about twice as
+            long.
         timeout: Seconds after which a call is given up, or text such as "5m"; or None.
         cpus: Cores that the step uses.
         gpus: GPUs that the step uses.
@@ -44,6 +49,8 @@ class StepOptions:
     """
 
     retries: int = 0
+    retry_on: tuple[type[BaseException], ...] = (Exception,)
+    retry_delay: float = 0.1
     timeout: float | None = None
     cpus: float = 1
     gpus: float = 0
@@ -163,6 +170,13 @@ class Step(Generic[P, R]):
             return trace.add_step(self, lists, same, mapped=True)
         return [self.function(*items, **same) for items in zip(*lists, strict=True)]
 
+    def __reduce__(self) -> tuple[Any, ...] | str:
+        """Be pickled by the place where it is defined; by value where it is in no module that can be imported."""
+        typed_in = self.module == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
+        if not typed_in and _defined_at(self.module, self.qualname) is self:
+            return _find, (self.module, self.qualname)
+        return _made_again, (self.function, self.kind, self.name, self.options)
+
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         if instance is not None:
             raise StepDefinitionError(
@@ -172,6 +186,22 @@ class Step(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
+
+
+def _defined_at(module: str, qualname: str) -> Any:
+    found: Any = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _find(module: str, qualname: str) -> Any:
+    importlib.import_module(module)
+    return _defined_at(module, qualname)
+
+
+def _made_again(function: Any, kind: StepKind, name: str, options: StepOptions) -> Step[..., Any]:
+    return Step(function, kind=kind, name=name, options=options)
 
 
 def _full_name(kind: type) -> str:

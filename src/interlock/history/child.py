@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from interlock.engine.scripts import IMPORTING
 from interlock.errors import InterlockError
 from interlock.history.replay import ReplaySpec
-from interlock.models.codespace import REPLAYING
 
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -96,5 +96,5 @@ def run_pair(
 
 def _variables(changed: Mapping[str, str | None]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INTERLOCK_")}
-    wanted = {**kept, "PYTHONHASHSEED": "random", REPLAYING: "1", **changed}
+    wanted = {**kept, "PYTHONHASHSEED": "random", IMPORTING: "1", **changed}
     return {name: value for name, value in wanted.items() if value is not None}

@@ -126,7 +126,7 @@ class _Replaying:
         self._graph = graph
         store = Overlay(LocalStore(Path(spec.scratch) / "store"), context.store)
         self._artifacts = ArtifactStore(store, Path(spec.scratch) / "loaded")
-        self._values = RunValues(graph, self._artifacts, datasets.load)
+        self._values = RunValues(graph, self._artifacts, datasets)
         self._lookup = Lookup(graph, context, datasets, cache=spec.cache, from_step=None, seed=spec.seed)
         self._expected: dict[str, Mapping[str, Artifact]] = {}
         if spec.expected:
@@ -163,9 +163,7 @@ class _Replaying:
         found = self._lookup.find(node, self._lookup.key(node))[0] if self._spec.cache else None
         values: Mapping[str, Any] = {}
         if found is None:
-            outcome = run_step(
-                node, lambda: self._values.of(node.refs()), self._artifacts, seed=self._spec.seed
-            )
+            outcome = run_step(node, self._values, self._artifacts, seed=self._spec.seed)
             if outcome.failure is not None:
                 self._take_expected(node)
                 return StepReplay(

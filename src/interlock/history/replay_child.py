@@ -6,25 +6,23 @@ the operating system gives. With them the cause of a difference is found by expe
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from interlock.engine.context import RunContext, open_context
 from interlock.engine.datasets import DataChoice, RunDatasets
 from interlock.engine.recordable import recordable
+from interlock.engine.scripts import import_script
 from interlock.errors import InterlockError, shown
 from interlock.graph.params import checked
 from interlock.graph.pipeline import Pipeline
 from interlock.history.replay import Replay, ReplaySpec, replay
 from interlock.history.still import stop_clock, stop_entropy
-from interlock.models.codespace import StopImport
 from interlock.stack.config import ModelConfig, Project
 from interlock.stack.home import find_project
 from interlock.stack.targets import Target, load_pipeline
@@ -95,19 +93,8 @@ def _given(pipeline: Pipeline, name: str, value: Any) -> Any:
 def _target(project: Project, spec: ReplaySpec) -> Target:
     if not spec.ref.startswith("__main__:"):
         return load_pipeline(project, spec.ref)
-    pipeline: Any = getattr(_run_script(project.root / spec.main), spec.ref.partition(":")[2])
+    pipeline: Any = getattr(import_script(project.root / spec.main), spec.ref.partition(":")[2])
     return Target(spec.model, pipeline, ModelConfig.model_construct(pipeline=spec.ref), spec.ref)
-
-
-def _run_script(path: Path) -> ModuleType:
-    """Run a script as Python does, up to where it would run its pipeline."""
-    module = ModuleType("__main__")
-    module.__file__ = str(path)
-    sys.modules["__main__"] = module
-    sys.path.insert(0, str(path.parent))
-    with contextlib.suppress(StopImport):
-        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))  # noqa: S102 - the run's own code
-    return module
 
 
 def _snapshots(context: RunContext, spec: ReplaySpec) -> dict[str, int]:

@@ -10,12 +10,13 @@ from interlock.engine.context import RunContext
 from interlock.engine.datasets import data_places
 from interlock.engine.progress import Progress
 from interlock.engine.run import RunOptions, refuse_run, run_graph
+from interlock.engine.scripts import StopImport
 from interlock.errors import InterlockError
 from interlock.extras import require
 from interlock.graph.leakage import LeakReport, find_leaks
 from interlock.graph.slices import check_deployable
 from interlock.models.built import Build
-from interlock.models.codespace import PREFIX, StopImport
+from interlock.models.codespace import PREFIX
 from interlock.models.gates import parse_gate
 from interlock.stack.targets import Target
 

@@ -30,21 +30,11 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
+from interlock.engine.scripts import StopImport
 from interlock.errors import InterlockError, did_you_mean
 
 PREFIX = "_interlock_code_"
 """How the name of every private package starts."""
-
-REPLAYING = "INTERLOCK_REPLAYING"
-"""Environment variable of a process that makes a run again: the script that it imports must not start another."""
-
-
-class StopImport(BaseException):
-    """End the import of a snapshot's module here and take what it has defined so far.
-
-    A script that calls `pipeline.run()` at its end would, imported by the bundle of that very run, run
-    again. What follows the call belongs to the script's run, not to its steps.
-    """
 
 
 class CodeSpaceError(InterlockError):

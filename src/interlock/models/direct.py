@@ -12,11 +12,11 @@ from interlock.engine.context import open_context
 from interlock.engine.datasets import DataChoice
 from interlock.engine.result import Run
 from interlock.engine.run import RunOptions
+from interlock.engine.scripts import IMPORTING, StopImport
 from interlock.graph.pipeline import Pipeline
 from interlock.models.build import build
 from interlock.models.built import NoVersion
 from interlock.models.bundle_code import TypedIn
-from interlock.models.codespace import REPLAYING, StopImport
 from interlock.stack.config import Project
 from interlock.stack.home import find_project
 from interlock.stack.targets import target_of
@@ -32,7 +32,7 @@ def run_pipeline(
         NoVersion: The run succeeded, and no model version can be made of it.
         InterlockError: The run cannot begin, or leaks.
     """
-    if os.environ.get(REPLAYING):
+    if os.environ.get(IMPORTING):
         raise StopImport
     project = _project_of(pipeline)
     target = target_of(project, pipeline)

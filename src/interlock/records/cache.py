@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 from interlock.identity.artifact import Artifact
 from interlock.records.database import Database
 from interlock.records.jsontext import loads
-from interlock.records.model import CacheEntry, StepRecord
+from interlock.records.model import CacheEntry, ItemRecord, StepRecord
 from interlock.records.schema import cache, runs, steps
 
 _NEW = insert(cache)
@@ -26,6 +26,10 @@ _RAW = [
     sa.type_coerce(one, sa.Text).label(one.name) if one.name == "outputs" else one for one in cache.columns
 ]
 _ENTRY = sa.select(cache).where(cache.c.key == sa.bindparam("wanted"))
+
+
+_AT_ONCE = 500
+"""How many keys one question holds; databases bound the number of values in one."""
 
 
 class Entries:
@@ -56,6 +60,14 @@ class Cache:
         row = self._database.row(_ENTRY, {"wanted": key})
         return None if row is None else CacheEntry(**row | {"outputs": _artifacts(row["outputs"])})
 
+    def entries(self, keys: Sequence[str]) -> Entries:
+        """Return the entries for some keys."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            query = sa.select(*_RAW).where(cache.c.key.in_(keys[start : start + _AT_ONCE]))
+            found |= {row["key"]: row for row in self._database.rows(query)}
+        return Entries(found)
+
     def latest(self, pipeline: str) -> Entries:
         """Return the entries for the keys of a pipeline's latest run, read at once.
 
@@ -73,14 +85,16 @@ class Cache:
         return self._database.change(gone) == 1
 
 
-def write_entries(connection: sa.Connection, run_id: str, done: Iterable[StepRecord]) -> None:
-    """Write the entries of steps that ran and may be reused."""
+def write_entries(
+    connection: sa.Connection, run_id: str, done: Iterable[StepRecord] | Iterable[ItemRecord]
+) -> None:
+    """Write the entries of steps, or of items, that ran and may be reused."""
     rows = [_row(run_id, s) for s in done if s.state == "ran" and s.cacheable and s.key]
     if rows:
         connection.execute(_SAVE, rows)
 
 
-def _row(run_id: str, step: StepRecord) -> dict[str, Any]:
+def _row(run_id: str, step: StepRecord | ItemRecord) -> dict[str, Any]:
     outputs = {name: artifact.to_json() for name, artifact in step.outputs.items()}
     place = {"key": step.key, "run_id": run_id, "node": step.node}
     return place | {"outputs": outputs, "created_at": step.finished_at}

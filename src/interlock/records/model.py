@@ -117,12 +117,16 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """One try of a step; `error` is None when it succeeded."""
+    """One try of a step, and what it took; `error` is None when it succeeded."""
 
     number: int
     started_at: float
     seconds: float
     error: str | None = None
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,35 @@ class StepRecord:
     @property
     def finished_at(self) -> float:
         """Return when the step ended."""
+        return self.started_at + self.seconds
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """What a mapped node did for one item of its list, in one run.
+
+    Attributes:
+        item: Place of the item in the list.
+        key: Cache key of the item.
+        cacheable: Whether later runs may reuse the outputs under `key`.
+    """
+
+    node: str
+    item: int
+    state: StepState
+    key: str
+    cacheable: bool = True
+    outputs: Mapping[str, Artifact] = field(default_factory=dict)
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    error: str | None = None
+    started_at: float = 0.0
+    attempts: tuple[AttemptRecord, ...] = ()
+
+    @property
+    def finished_at(self) -> float:
+        """Return when the item ended."""
         return self.started_at + self.seconds
 
 

@@ -12,6 +12,7 @@ from interlock.records.database import Database
 from interlock.records.datasets import Datasets
 from interlock.records.deployments import Deployments
 from interlock.records.environments import Environments
+from interlock.records.items import Items
 from interlock.records.leases import Leases
 from interlock.records.ledger import Ledger, ManifestSink
 from interlock.records.logs import Logs
@@ -42,6 +43,7 @@ class Records:
         self.created = created
         self.runs = Runs(ledger)
         self.steps = Steps(database)
+        self.items = Items(database)
         self.cache = Cache(database)
         self.metrics = Metrics(database)
         self.logs = Logs(database)

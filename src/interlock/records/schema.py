@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 from interlock.records.jsontext import dumps, loads
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Counts up with every migration; kept in the file as `user_version` and as Alembic's revision."""
 
 APPLICATION_ID = 0x494C4B31
@@ -142,6 +142,24 @@ steps = sa.Table(
     _real("cpu_seconds"),
     _int("peak_memory"),
     _text("reason"),
+    _maybe_text("error"),
+    _real("started_at"),
+    sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
+)
+
+items = sa.Table(  # of mapped steps; in no manifest: a rebuild has the lists that came of them
+    "items",
+    metadata,
+    _text("run_id", primary_key=True),
+    _text("node", primary_key=True),
+    sa.Column("item", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("state"),
+    _text("key"),
+    _flag("cacheable"),
+    *(_json(name) for name in ("outputs", "attempts")),
+    _real("seconds"),
+    _real("cpu_seconds"),
+    _int("peak_memory"),
     _maybe_text("error"),
     _real("started_at"),
     sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),

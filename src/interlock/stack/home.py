@@ -10,13 +10,9 @@ from pathlib import Path
 from interlock.errors import InterlockError, did_you_mean, shown
 from interlock.stack.config import Config, Project, StackConfig
 from interlock.stack.config_file import ConfigError, read_config
-from interlock.stack.layout import Home, HomeNotWritable
+from interlock.stack.layout import HOME_VARIABLE, STACK_VARIABLE, Home, HomeNotWritable
 
 __all__ = ["Home", "find_project"]
-
-HOME_VARIABLE = "INTERLOCK_HOME"
-
-STACK_VARIABLE = "INTERLOCK_STACK"
 
 DEFAULT_STACK = "default"
 """The stack that is used where none is named."""

@@ -8,6 +8,10 @@ from pathlib import Path
 from interlock.errors import InterlockError
 
 
+HOME_VARIABLE = "INTERLOCK_HOME"
+STACK_VARIABLE = "INTERLOCK_STACK"
+
+
 class HomeNotWritable(InterlockError):
     """The folder for runs and models cannot be made or written."""
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from interlock.errors import InterlockError
 from interlock.identity.artifact import Artifact
-from interlock.identity.digest import digest_value
+from interlock.identity.digest import digest_json, digest_value
 from interlock.identity.walk import Naming
 from interlock.stack.sockets import BlobStore
 from interlock.store.arrange import arrange
 from interlock.store.blobs import LocalStore, Write
-from interlock.store.formats.format import Format, Stored, UnreadableArtifact, Unstorable, type_name
-from interlock.store.formats.plain import JsonFormat, encode, to_text
+from interlock.store.formats.containers import ContainerFormat, blobs_of, leaf_in, leaf_of
+from interlock.store.formats.format import BLOBS, Format, Stored, UnreadableArtifact, Unstorable, type_name
+from interlock.store.formats.plain import JsonFormat, decode, encode, to_text
 from interlock.store.formats.raw import PickleFormat
 from interlock.store.formats.registry import Formats
 from interlock.store.formats.scalars import NotPlain
@@ -109,6 +111,49 @@ class ArtifactStore:
                 where=f"format {artifact.format!r}, written with {dict(artifact.meta)}",
                 hint="Another version of its library may have written it. Run the step again to store it anew.",
             ) from error
+
+    def join(self, items: Sequence[Artifact]) -> Artifact:
+        """Return the artifact of the list of some values, each stored already; none of them is loaded.
+
+        Its digest is made of theirs: that of plain data is the digest of the list.
+        """
+        if all(one.format == JsonFormat.name and one.inline is not None for one in items):
+            return self.save([self.load(one) for one in items])
+        tree = [leaf_of(one) for one in items]
+        blobs = sorted({blob for one in items for blob in blobs_of(one)})
+        stored = _Vault(self, self._blobs, allow_pickle=False).put_text(to_text(tree), **{BLOBS: blobs})
+        digest = digest_json(["Joined", [[one.type, one.digest] for one in items]])
+        return Artifact(
+            digest,
+            ContainerFormat.name,
+            type_name([]),
+            stored.size,
+            stored.blob,
+            stored.inline,
+            dict(stored.meta),
+        )
+
+    def split(self, artifact: Artifact) -> list[Artifact] | None:
+        """Return the artifacts of the items of a stored list or tuple; None where it is neither.
+
+        Items that have an artifact of their own are not loaded.
+
+        Raises:
+            InterlockError: The list cannot be loaded.
+        """
+        vault = _Vault(self, self._blobs, allow_pickle=True)
+        if artifact.format == ContainerFormat.name:
+            tree = json.loads(vault.text(artifact))
+            if isinstance(tree, list):
+                return [leaf_in(one) or self._split_off(one, vault) for one in tree]
+        value = self.load(artifact, allow_pickle=True)
+        if not isinstance(value, list | tuple):
+            return None
+        return [self.save(one, allow_pickle=True) for one in value]
+
+    def _split_off(self, tree: Any, vault: _Vault) -> Artifact:
+        value = decode(tree, lambda record: vault.load(Artifact.from_json(record)))
+        return self.save(value, allow_pickle=True)
 
     def _save_as(self, one: Format, value: Any, *, allow_pickle: bool) -> Artifact:
         digest = digest_value(value, naming=self._naming)

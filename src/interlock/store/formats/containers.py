@@ -29,7 +29,7 @@ class ContainerFormat:
         def leaf(item: Any) -> Any:
             artifact = vault.save(item)
             blobs.extend(blobs_of(artifact))
-            return {TAG: ["leaf", artifact.to_json()]}
+            return leaf_of(artifact)
 
         try:
             tree = encode(value, leaf)
@@ -42,6 +42,18 @@ class ContainerFormat:
     def load(self, artifact: Artifact, vault: Vault) -> Any:
         """Read the tree and load its leaves."""
         return decode(json.loads(vault.text(artifact)), lambda record: vault.load(Artifact.from_json(record)))
+
+
+def leaf_of(artifact: Artifact) -> dict[str, Any]:
+    """Return an artifact as it stands in the tree."""
+    return {TAG: ["leaf", artifact.to_json()]}
+
+
+def leaf_in(tree: Any) -> Artifact | None:
+    """Return the artifact that a tree is nothing but, or None."""
+    if not isinstance(tree, dict) or TAG not in tree or tree[TAG][0] != "leaf":
+        return None
+    return Artifact.from_json(tree[TAG][1])
 
 
 def blobs_of(artifact: Artifact) -> list[str]:

@@ -1,0 +1,269 @@
+"""The loop of a run: steps whose inputs are there are taken from the cache or given to the engine."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from interlock.engine.fanout import Fanout, spread
+from interlock.engine.frontier import Frontier
+from interlock.engine.journal import Journal
+from interlock.engine.lookup import Lookup, StepKey
+from interlock.engine.progress import Progress
+from interlock.engine.resources import Usage
+from interlock.engine.result import StepResult, StepState
+from interlock.engine.retries import delay_after
+from interlock.engine.socket import Engine, Job
+from interlock.engine.worker import Outcome, StepFailed, Task, step_of
+from interlock.errors import InterlockError
+from interlock.graph.model import Node
+from interlock.identity.artifact import Artifact
+
+_OVERTAKING = 64
+"""How many waiting tasks are looked at for one that there is room for."""
+
+
+@dataclass
+class _Tracked:
+    """A step that has begun: why it runs, and its attempts so far, by item."""
+
+    node: Node
+    key: StepKey
+    reason: str
+    tries: dict[int | None, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+    fanout: Fanout | None = None
+    usage: Usage = field(default_factory=Usage)
+    started_at: float = field(default_factory=time.time)
+    clock: float = field(default_factory=time.perf_counter)
+
+    def add(self, tries: Sequence[Outcome]) -> None:
+        """Count what attempts took."""
+        for one in tries:
+            self.usage = self.usage.joined(one.usage)
+
+
+class Driver:
+    """Drives one run from its first step to its last.
+
+    A step is finished when its record is committed: whatever kills this process after that, the next run takes it
+    from the cache.
+    """
+
+    def __init__(
+        self, job: Job, lookup: Lookup, journal: Journal, frontier: Frontier, progress: Progress
+    ) -> None:
+        self._job = job
+        self._lookup = lookup
+        self._journal = journal
+        self._frontier = frontier
+        self._progress = progress
+        self._ids = itertools.count()
+        self._tracked: dict[str, _Tracked] = {}
+        self._waiting: deque[Task] = deque()
+        self._spreading: deque[Iterator[Task]] = deque()
+        self._delayed: list[tuple[float, int, Task]] = []
+        self._under_way = 0
+        self._twins: dict[str, list[Node]] = {}  # steps that wait for one with the same key
+        self._failure: StepFailed | None = None
+        self.results: list[StepResult] = []
+
+    def run(self, open_engine: Callable[[Job], Engine]) -> StepFailed | None:
+        """Run all steps; return what ended the run, if a step did."""
+        self._begin_ready()
+        if self._is_busy():  # all of a run may come from the cache, and then there is no engine
+            engine = open_engine(self._job)
+            try:
+                while self._is_busy():
+                    self._turn(engine)
+            finally:
+                engine.close()
+        if self._failure is not None:
+            self._skip_the_rest(f"after {self._failure.step!r} failed")
+        self._journal.flush()
+        self.results.sort(key=lambda one: self._frontier.positions[one.name])
+        return self._failure
+
+    def _is_busy(self) -> bool:
+        return bool(self._under_way or self._waiting or self._spreading or self._delayed)
+
+    def _turn(self, engine: Engine) -> None:
+        self._submit(engine)
+        pause = self._until_next_retry()
+        if self._under_way:
+            for outcome in engine.wait(pause):
+                self._under_way -= 1
+                self._ended(outcome)
+            self._begin_ready()
+        elif pause:
+            self._journal.flush()
+            time.sleep(pause)
+
+    def _submit(self, engine: Engine) -> None:
+        now = time.monotonic()
+        while self._delayed and self._delayed[0][0] <= now:
+            self._waiting.appendleft(heapq.heappop(self._delayed)[2])
+        passed: list[Task] = []
+        while len(passed) < _OVERTAKING and (task := self._next_task()) is not None:
+            if engine.takes(task):
+                self._start(engine, task)
+            else:
+                passed.append(task)
+                if len(self._waiting) == 0 and self._under_way:
+                    break  # the next ones are like this one: items of one step
+        self._waiting.extendleft(reversed(passed))
+
+    def _next_task(self) -> Task | None:
+        if self._waiting:
+            return self._waiting.popleft()
+        while self._spreading:
+            task = next(self._spreading[0], None)
+            if task is not None:
+                return task
+            self._spreading.popleft()
+        return None
+
+    def _start(self, engine: Engine, task: Task) -> None:
+        if task.number == 1 and task.item is None:
+            self._journal.flush()
+            self._progress.step_started(task.node, self._frontier.positions[task.node])
+        engine.submit(task)
+        self._under_way += 1
+
+    def _until_next_retry(self) -> float | None:
+        return max(0.0, self._delayed[0][0] - time.monotonic()) if self._delayed else None
+
+    def _begin_ready(self) -> None:
+        while self._failure is None and (node := self._frontier.next()) is not None:
+            self._begin(node)
+
+    def _begin(self, node: Node) -> None:
+        clock = time.perf_counter()
+        key = self._lookup.key(node)
+        if key.key in self._twins:
+            self._twins[key.key].append(node)
+            return
+        found, reason = self._lookup.find(node, key)
+        if found is not None:
+            seconds = time.perf_counter() - clock
+            self._journal.cached(node, key, reason, found, seconds)
+            self._tell(node, "cached", seconds, reason)
+            self._done(node, found, {})
+            return
+        if step_of(node).options.cache and self._lookup.caching:
+            self._twins[key.key] = []
+        self._tracked[node.name] = tracked = _Tracked(node, key, reason)
+        if node.mapped:
+            self._spread(tracked)
+        else:
+            inputs = self._job.values.known(node.refs())
+            self._waiting.append(Task(next(self._ids), node.name, inputs=inputs))
+
+    def _spread(self, tracked: _Tracked) -> None:
+        node, job = tracked.node, self._job
+        try:
+            fanout = spread(node, tracked.key, job.context, job.values, self._lookup)
+        except InterlockError as error:
+            failure = StepFailed.of(node.name, error, where=node.location)
+            outcome = Outcome.failed(Task(next(self._ids), node.name), failure)
+            tracked.tries[None].append(outcome)
+            self._step_failed(tracked, failure)
+            return
+        found = self._lookup.find_items(node, fanout.keys)
+        fanout.take(found)
+        self._journal.cached_items(node, {place: (fanout.keys[place], one) for place, one in found.items()})
+        tracked.fanout, tracked.reason = fanout, f"{tracked.reason}; {fanout.words()}"
+        if fanout.done:
+            self._joined(tracked, fanout)
+            return
+        self._progress.step_started(node.name, self._frontier.positions[node.name])
+        self._spreading.append(self._tasks_of(fanout))
+
+    def _tasks_of(self, fanout: Fanout) -> Iterator[Task]:
+        inputs = self._job.values.known(fanout.node.refs())
+        for place, walked in fanout.missing():
+            yield Task(next(self._ids), fanout.node.name, inputs=inputs, item=place, walked=walked)
+
+    def _ended(self, outcome: Outcome) -> None:
+        task, tracked = outcome.task, self._tracked[outcome.task.node]
+        tries = tracked.tries[task.item]
+        tries.append(outcome)
+        if outcome.again and self._failure is None:
+            due = time.monotonic() + delay_after(step_of(tracked.node).options, task.number)
+            again = replace(task, id=next(self._ids), number=task.number + 1)
+            heapq.heappush(self._delayed, (due, again.id, again))
+        elif tracked.fanout is not None:
+            self._item_ended(tracked, tracked.fanout, outcome)
+        elif outcome.failure is not None:
+            self._step_failed(tracked, outcome.failure)
+        else:
+            tracked.add(tries)
+            self._journal.ran(tracked.node, tracked.key, tracked.reason, tries)
+            self._ran(tracked, outcome.artifacts, outcome.values)
+
+    def _item_ended(self, tracked: _Tracked, fanout: Fanout, outcome: Outcome) -> None:
+        place = outcome.task.item or 0
+        tries = tracked.tries.pop(place)
+        state: StepState = "failed" if outcome.failure else "ran"
+        self._journal.item(tracked.node, place, fanout.keys[place], state, tries)
+        tracked.add(tries)
+        if outcome.failure is not None:
+            tracked.tries[None].append(outcome)
+            self._step_failed(tracked, outcome.failure)
+            return
+        fanout.finished(place, outcome.artifacts)
+        if fanout.done:
+            self._joined(tracked, fanout)
+
+    def _joined(self, tracked: _Tracked, fanout: Fanout) -> None:
+        outputs = fanout.outputs(self._job.context.artifacts)
+        tracked.usage = replace(
+            tracked.usage, seconds=time.perf_counter() - tracked.clock
+        )  # not of all items
+        self._journal.joined(
+            tracked.node, tracked.key, tracked.reason, tracked.usage, tracked.started_at, outputs
+        )
+        self._ran(tracked, outputs, {})
+
+    def _ran(self, tracked: _Tracked, outputs: Mapping[str, Artifact], values: Mapping[str, Any]) -> None:
+        self._tell(tracked.node, "ran", tracked.usage.seconds, tracked.reason)
+        self._done(tracked.node, outputs, values)
+        del self._tracked[tracked.node.name]
+        for twin in self._twins.pop(tracked.key.key, ()):
+            self._begin(twin)
+
+    def _step_failed(self, tracked: _Tracked, failure: StepFailed) -> None:
+        if tracked.node.name not in {one.name for one in self.results}:  # another item may have failed before
+            tries = tracked.tries[None]
+            self._journal.ran(tracked.node, tracked.key, tracked.reason, tries)
+            seconds = sum(one.usage.seconds for one in tries)
+            self._tell(tracked.node, "failed", seconds, tracked.reason, str(failure))
+        if self._failure is None:
+            self._failure = failure
+            self._waiting.clear()
+            self._spreading.clear()
+            self._delayed.clear()
+
+    def _done(self, node: Node, outputs: Mapping[str, Artifact], values: Mapping[str, Any]) -> None:
+        self._job.values.add(node, outputs, values)
+        self._lookup.add(node, outputs)
+        self._job.values.consumed(node)
+        self._frontier.finished(node)
+
+    def _skip_the_rest(self, reason: str) -> None:
+        told = {one.name for one in self.results}
+        nodes = [node for node in self._frontier.unfinished() if node.name not in told]
+        self._journal.skipped(nodes, reason)
+        for node in nodes:
+            self._tell(node, "skipped", 0.0, reason)
+
+    def _tell(
+        self, node: Node, state: StepState, seconds: float, reason: str, error: str | None = None
+    ) -> None:
+        result = StepResult(node.name, state, seconds, reason, error)
+        self.results.append(result)
+        self._progress.step_finished(result, self._frontier.positions[node.name])

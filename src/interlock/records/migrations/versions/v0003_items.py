@@ -1,0 +1,31 @@
+"""The items of mapped steps."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Add the table."""
+    op.create_table(
+        "items",
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("item", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("cacheable", sa.Boolean(), nullable=False),
+        sa.Column("outputs", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Text(), nullable=True),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("cpu_seconds", sa.Float(), nullable=False),
+        sa.Column("peak_memory", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_items_runs")),
+        sa.PrimaryKeyConstraint("run_id", "node", "item", name=op.f("pk_items")),
+    )
