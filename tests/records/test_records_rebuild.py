@@ -19,7 +19,7 @@ from interlock.identity.environment import Environment
 from interlock.records.rebuild import KINDS, Rebuilt, RecordsNotEmpty, rebuild
 from interlock.records.records import Records
 
-_LIVING = ("logs", "leases", "deployments", "items")
+_LIVING = ("logs", "leases", "deployments", "items", "claims")
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from interlock.cli import (
     monitor,
     records,
     reproduce,
+    resume,
     run,
     runs,
     token,
@@ -79,6 +80,7 @@ def options(
 
 for part in (
     run,
+    resume,
     runs,
     why,
     diff,

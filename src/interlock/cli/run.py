@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interlock.cli.console import console, error_body, print_error, print_json, print_table, shown_metrics
+from interlock.cli.building import Report, build_told, reported, say
+from interlock.cli.console import console, print_error, print_json, print_table
 from interlock.cli.options import CheckContent, Json, Param, parse_params, this_context, this_project
-from interlock.cli.report import broken_report, next_step, run_report
+from interlock.cli.report import run_report
 from interlock.cli.stdout import reserved_stdout
-from interlock.cli.stopping import stoppable
 from interlock.errors import InterlockError, UsageError
 
 if TYPE_CHECKING:
@@ -75,10 +75,7 @@ def run(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     asked = _Asked(
         pipeline, param, no_cache, dry, from_step, tag, seed, twice, fail_if_refused, choice, signal
     )
-    if json:
-        _run_as_json(asked)
-    else:
-        _run(asked, None)
+    reported(partial(_run, asked), json=json)
 
 
 @dataclass(frozen=True)
@@ -106,32 +103,7 @@ class _Asked:
         }
 
 
-def _run_as_json(asked: _Asked) -> None:
-    """Print exactly one object, whatever happens."""
-    with reserved_stdout() as out:
-        report = _Report(out)
-        try:
-            _run(asked, report)
-        except typer.Exit:
-            raise
-        except BaseException as error:
-            report.print({"error": error_body(error)})
-            raise
-
-
-class _Report:
-    """Prints the first object that it is given; what comes later is an error that stderr tells."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out: TextIO | None = out
-
-    def print(self, body: dict[str, Any]) -> None:
-        if self._out is not None:
-            print_json(body, self._out)
-            self._out = None
-
-
-def _run(asked: _Asked, report: _Report | None) -> None:
+def _run(asked: _Asked, report: Report | None) -> None:
     from interlock.stack.targets import load_pipeline  # imports the user's code: not for --help
 
     if asked.dry and (asked.signal is not None or asked.tag or asked.twice):
@@ -144,12 +116,12 @@ def _run(asked: _Asked, report: _Report | None) -> None:
             _dry(target, context, params, asked.how(), report)
             return
         how = asked.how() | {"signal_id": asked.signal, "tags": tags}
-        made = _build(target, context, params, how, report, asked.pipeline)
+        made = build_told(target, context, params, how, report, asked.pipeline)
         moving = _twice(context, made) if asked.twice and made.run.failure is None else None
         if report:
             report.print(run_report(made) | ({} if moving is None else {"not_deterministic": moving}))
         _say_pinned(context, made)
-        _say(made, quietly=report is not None)
+        say(made, quietly=report is not None)
         if moving is not None:
             _say_moving(moving, quietly=report is not None)
         if asked.fail_if_refused:
@@ -161,7 +133,7 @@ def _dry(
     context: RunContext,
     params: dict[str, Any],
     how: dict[str, Any],
-    report: _Report | None,
+    report: Report | None,
 ) -> None:
     from interlock.engine.plan import plan_graph
     from interlock.engine.recordable import recordable
@@ -172,39 +144,6 @@ def _dry(
         report.print({"plan": plan, "params": recordable(params)})
     else:
         print_table("", ("step", "would be", "because"), [(s.name, s.state, s.reason) for s in steps])
-
-
-def _build(
-    target: Target,
-    context: RunContext,
-    params: dict[str, Any],
-    how: dict[str, Any],
-    report: _Report | None,
-    name: str,
-) -> Build:
-    from interlock.cli.progress import PrintedProgress
-    from interlock.engine.run import RunOptions
-    from interlock.models.build import LeakageRefused, build
-    from interlock.models.built import Build, NoVersion
-
-    progress = PrintedProgress()
-    try:
-        with stoppable():
-            options = RunOptions(echo=sys.stderr, **how)
-            return build(target, context, params=params, options=options, progress=progress)
-    except NoVersion as unbundled:  # the run stands, and its report is owed
-        if report:
-            report.print(run_report(Build(unbundled.run)) | {"hint": unbundled.hint})
-        raise
-    except LeakageRefused as refused:
-        if report:
-            hint = f"interlock check {name}"
-            report.print(broken_report(context.records.runs.get(refused.run_id), [], refused, hint))
-        raise
-    except BaseException as error:
-        if report and progress.run is not None:
-            report.print(broken_report(context.records.runs.get(progress.run), progress.steps, error))
-        raise
 
 
 def _fail_if_refused(made: Build) -> None:
@@ -238,24 +177,6 @@ def _say_moving(moving: list[dict[str, Any]], *, quietly: bool) -> None:
         return
     lines = [f"  {one['step']}: {one['cause']['kind']}: {one['cause']['evidence']}" for one in moving]
     raise NotDeterministic("\n".join(["Steps gave something else a second time:", *lines]))
-
-
-def _say(made: Build, *, quietly: bool) -> None:
-    failure = made.run.failure
-    if failure is not None:
-        raise failure
-    if not quietly:
-        _print_outcome(made)
-
-
-def _print_outcome(made: Build) -> None:
-    out = console()
-    if made.run.metrics:
-        out.print(shown_metrics(made.run.metrics))
-    for verdict in made.verdicts:
-        mark, style = ("✓", "green") if verdict.passed else ("✗", "red")
-        out.print(f"{mark} {verdict.gate}: {verdict.reason}", style=style)
-    out.print(next_step(made))
 
 
 def check(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from interlock.engine.fanout import Fanout, spread
+from interlock.engine.finished import Finished
 from interlock.engine.frontier import Frontier
 from interlock.engine.journal import Journal
 from interlock.engine.lookup import Lookup, StepKey
@@ -23,6 +24,9 @@ from interlock.engine.worker import Outcome, StepFailed, Task, step_of
 from interlock.errors import InterlockError
 from interlock.graph.model import Node
 from interlock.identity.artifact import Artifact
+
+_LOOK_EVERY = 0.2
+"""Seconds after which a step that another run is at work on is looked for again."""
 
 _OVERTAKING = 64
 """How many waiting tasks are looked at for one that there is room for."""
@@ -55,13 +59,21 @@ class Driver:
     """
 
     def __init__(
-        self, job: Job, lookup: Lookup, journal: Journal, frontier: Frontier, progress: Progress
+        self,
+        job: Job,
+        lookup: Lookup,
+        journal: Journal,
+        frontier: Frontier,
+        progress: Progress,
+        finished: Finished | None = None,
     ) -> None:
         self._job = job
         self._lookup = lookup
         self._journal = journal
         self._frontier = frontier
         self._progress = progress
+        self._finished = finished or Finished({})
+        self._held: list[Task] = []  # another run is at work on these
         self._ids = itertools.count()
         self._tracked: dict[str, _Tracked] = {}
         self._waiting: deque[Task] = deque()
@@ -89,11 +101,12 @@ class Driver:
         return self._failure
 
     def _is_busy(self) -> bool:
-        return bool(self._under_way or self._waiting or self._spreading or self._delayed)
+        return bool(self._under_way or self._waiting or self._spreading or self._delayed or self._held)
 
     def _turn(self, engine: Engine) -> None:
+        self._look_again()
         self._submit(engine)
-        pause = self._until_next_retry()
+        pause = self._pause()
         if self._under_way:
             for outcome in engine.wait(pause):
                 self._under_way -= 1
@@ -130,12 +143,45 @@ class Driver:
     def _start(self, engine: Engine, task: Task) -> None:
         if task.number == 1 and task.item is None:
             self._journal.flush()
+            if not self._claim(task):
+                self._held.append(task)
+                return
             self._progress.step_started(task.node, self._frontier.positions[task.node])
         engine.submit(task)
         self._under_way += 1
 
-    def _until_next_retry(self) -> float | None:
-        return max(0.0, self._delayed[0][0] - time.monotonic()) if self._delayed else None
+    def _claim(self, task: Task) -> bool:
+        """Tell whether this run may do the work of a step; not while another one is at the same."""
+        tracked = self._tracked[task.node]
+        if not (step_of(tracked.node).options.cache and self._lookup.caching):
+            return True
+        claims = self._job.context.records.claims
+        return claims.take(tracked.key.key, self._job.id, task.node) is None
+
+    def _look_again(self) -> None:
+        """Take what other runs have made meanwhile; let what they gave up come to its turn."""
+        if not self._held:
+            return
+        self._job.context.records.runs.mark_lost()
+        held, self._held = self._held, []
+        for task in held:
+            tracked = self._tracked[task.node]
+            found, reason = self._lookup.find(tracked.node, tracked.key)
+            if found is None:
+                self._waiting.append(task)
+                continue
+            seconds = time.perf_counter() - tracked.clock
+            self._journal.cached(tracked.node, tracked.key, reason, found, seconds)
+            self._tell(tracked.node, "cached", seconds, reason)
+            self._settle(tracked, found, {})
+        self._begin_ready()
+
+    def _pause(self) -> float | None:
+        """Return how long to wait for what is under way; None for as long as it takes."""
+        pauses = [_LOOK_EVERY] if self._held else []
+        if self._delayed:
+            pauses.append(max(0.0, self._delayed[0][0] - time.monotonic()))
+        return min(pauses, default=None)
 
     def _begin_ready(self) -> None:
         while self._failure is None and (node := self._frontier.next()) is not None:
@@ -146,6 +192,11 @@ class Driver:
         key = self._lookup.key(node)
         if key.key in self._twins:
             self._twins[key.key].append(node)
+            return
+        record = self._finished.step(node, key)
+        if record is not None:  # this very run has finished it, before it was resumed
+            self._tell(node, record.state, record.seconds, record.reason)
+            self._done(node, record.outputs, {})
             return
         found, reason = self._lookup.find(node, key)
         if found is not None:
@@ -173,7 +224,12 @@ class Driver:
             tracked.tries[None].append(outcome)
             self._step_failed(tracked, failure)
             return
-        found = self._lookup.find_items(node, fanout.keys)
+        fanout.take(self._finished.items(node, fanout.keys))
+        found = {
+            place: one
+            for place, one in self._lookup.find_items(node, fanout.keys).items()
+            if not fanout.has(place)
+        }
         fanout.take(found)
         self._journal.cached_items(node, {place: (fanout.keys[place], one) for place, one in found.items()})
         tracked.fanout, tracked.reason = fanout, f"{tracked.reason}; {fanout.words()}"
@@ -231,6 +287,9 @@ class Driver:
 
     def _ran(self, tracked: _Tracked, outputs: Mapping[str, Artifact], values: Mapping[str, Any]) -> None:
         self._tell(tracked.node, "ran", tracked.usage.seconds, tracked.reason)
+        self._settle(tracked, outputs, values)
+
+    def _settle(self, tracked: _Tracked, outputs: Mapping[str, Artifact], values: Mapping[str, Any]) -> None:
         self._done(tracked.node, outputs, values)
         del self._tracked[tracked.node.name]
         for twin in self._twins.pop(tracked.key.key, ()):
@@ -247,6 +306,7 @@ class Driver:
             self._waiting.clear()
             self._spreading.clear()
             self._delayed.clear()
+            self._held.clear()
 
     def _done(self, node: Node, outputs: Mapping[str, Artifact], values: Mapping[str, Any]) -> None:
         self._job.values.add(node, outputs, values)

@@ -47,6 +47,10 @@ class Fanout:
         self._made[place] = outputs
         self._left -= 1
 
+    def has(self, place: int) -> bool:
+        """Tell whether an item has been made."""
+        return self._made[place] is not None
+
     def missing(self) -> Iterator[tuple[int, Mapping[str, Artifact]]]:
         """Yield the place of each item that is yet to be made, and what it takes."""
         for place, walked in enumerate(self._walked):

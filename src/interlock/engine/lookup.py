@@ -17,6 +17,7 @@ from interlock.identity.code import Fingerprint, fingerprints, project_naming
 from interlock.identity.digest import digest_json
 from interlock.identity.facts import declared
 from interlock.records.cache import Entries
+from interlock.stack.sockets import BlobStore
 from interlock.store.formats.containers import blobs_of
 
 
@@ -25,6 +26,11 @@ def _blobs(outputs: Mapping[str, Artifact]) -> Iterator[str]:
     for artifact in outputs.values():
         if artifact.inline is None:
             yield from blobs_of(artifact)
+
+
+def is_stored(store: BlobStore, outputs: Mapping[str, Artifact]) -> bool:
+    """Tell whether the store has all bytes of some outputs."""
+    return all(map(store.has, _blobs(outputs)))
 
 
 def _walked_identity(walked: Mapping[str, Artifact]) -> list[list[str]]:
@@ -129,7 +135,7 @@ class Lookup:
         entry = self._latest.get(key.key) or self._context.records.cache.entry(key.key)
         if entry is None:
             return None, "no earlier result for this code, these inputs and these params"
-        if not all(map(self._context.store.has, _blobs(entry.outputs))):
+        if not is_stored(self._context.store, entry.outputs):
             return None, f"the result of {entry.run_id} is no longer in the store"
         return entry.outputs, f"same code, inputs and params as in {entry.run_id}"
 
@@ -155,7 +161,7 @@ class Lookup:
         found = {}
         for place, key in enumerate(keys):
             entry = entries.get(key)
-            if entry is not None and all(map(self._context.store.has, _blobs(entry.outputs))):
+            if entry is not None and is_stored(self._context.store, entry.outputs):
                 found[place] = entry.outputs
         return found
 

@@ -13,7 +13,9 @@ from interlock.engine.context import RunContext, open_context
 from interlock.engine.datasets import DataChoice, RunDatasets
 from interlock.engine.driver import Driver
 from interlock.engine.engines import open_engine
+from interlock.engine.finished import Finished
 from interlock.engine.frontier import Frontier
+from interlock.engine.heart import beating
 from interlock.engine.journal import Journal
 from interlock.engine.logged import Logged, logged_in
 from interlock.engine.lookup import Lookup
@@ -25,6 +27,7 @@ from interlock.engine.result import Run, RunStatus
 from interlock.engine.socket import Job, Told
 from interlock.engine.values import RunValues
 from interlock.engine.worker import StepFailed
+from interlock.errors import InterlockError
 from interlock.graph.leakage import LeakReport
 from interlock.graph.model import Graph
 from interlock.identity.environment import Environment, environment
@@ -48,6 +51,7 @@ class RunOptions:
         seed: What the random numbers of the steps begin with.
         echo: Where what steps print is shown while they run; None shows it nowhere.
         data: Which snapshots are read, where not the pinned or the current ones.
+        resume: A run that ended before its last step, to go on with; its seed and its snapshots are taken.
     """
 
     ref: str = ""
@@ -59,6 +63,18 @@ class RunOptions:
     echo: TextIO | None = None
     seed: int = 0
     data: DataChoice | None = None
+    resume: str | None = None
+
+
+class CannotResume(InterlockError):
+    """A run cannot be resumed: something that it was made of is another one by now."""
+
+    def __init__(self, run: RunRecord, commit: Commit) -> None:
+        changed = [name for name, digest in commit.facets.items() if run.facets.get(name) != digest]
+        super().__init__(
+            f"Run {run.id} cannot be resumed: {' and '.join(changed)} changed since it began.",
+            hint="Start another run: what is still the same is taken from the cache.",
+        )
 
 
 def run_graph(
@@ -96,9 +112,22 @@ def run_graph(
         variables=declared(context.project.config.environment.variables),
         seed=options.seed,
     )
-    record = start_record(graph, context, options, here, commit)
-    running = _Running(graph, context, options, progress or Silence(), datasets, lookup, record)
-    return running.execute()
+    snapshots = {name: snapshot.digest for name, snapshot in datasets.snapshots.items()}
+    finished = None
+    if options.resume is None:
+        record = start_record(graph, context, options, here, commit, snapshots)
+    else:
+        record, finished = _reopened(context, options.resume, commit)
+    running = _Running(graph, context, options, progress or Silence(), datasets, lookup, record, finished)
+    with beating(context.records, record.id):
+        return running.execute()
+
+
+def _reopened(context: RunContext, run_id: str, commit: Commit) -> tuple[RunRecord, Finished]:
+    run = context.records.runs.get(run_id)
+    if run.version_id != commit.version_id:
+        raise CannotResume(run, commit)
+    return context.records.runs.reopen(run_id), Finished.of(context, run_id)
 
 
 def refuse_run(graph: Graph, context: RunContext, options: RunOptions, reason: str) -> RunRecord:
@@ -108,7 +137,12 @@ def refuse_run(graph: Graph, context: RunContext, options: RunOptions, reason: s
 
 
 def start_record(
-    graph: Graph, context: RunContext, options: RunOptions, here: Environment, commit: Commit | None
+    graph: Graph,
+    context: RunContext,
+    options: RunOptions,
+    here: Environment,
+    commit: Commit | None,
+    snapshots: Mapping[str, str] | None = None,
 ) -> RunRecord:
     """Give a run its number and record what it starts from: params, code, environment, who caused it."""
     records, root = context.records, context.project.root
@@ -127,6 +161,7 @@ def start_record(
         waivers=graph.deployable.waivers if graph.deployable else {},
         leaks=asdict(options.leaks) if options.leaks else None,
         tags=options.tags or {},
+        snapshots=snapshots,
     )
 
 
@@ -142,6 +177,7 @@ class _Running:
         datasets: RunDatasets,
         lookup: Lookup,
         record: RunRecord,
+        finished: Finished | None,
     ) -> None:
         self._graph = graph
         self._context = context
@@ -157,7 +193,7 @@ class _Running:
             lambda task, metrics: journal.logged(task.node, metrics),
         )
         self._job = Job(record.id, graph, context, datasets, self._values, options.seed, options.echo, told)
-        self._driver = Driver(self._job, lookup, journal, frontier, progress)
+        self._driver = Driver(self._job, lookup, journal, frontier, progress, finished)
         self._clock = time.perf_counter()
 
     def execute(self) -> Run:
@@ -183,6 +219,7 @@ class _Running:
         self, status: RunStatus, *, metrics: Mapping[str, float] | None = None, error: str | None = None
     ) -> None:
         self._journal.flush()
+        self._context.records.claims.release_all(self._id)
         self._context.records.runs.finish(
             self._id, status, metrics=metrics or {}, error=error, snapshots=self._snapshot_digests()
         )

@@ -15,6 +15,7 @@ from interlock.engine.datasets import (
     reader_of,
 )
 from interlock.errors import InterlockError, UsageError
+from interlock.graph.model import Graph
 from interlock.identity.profile import Profile
 from interlock.records.model import SnapshotRecord
 from interlock.store.sources.content import read_content
@@ -68,6 +69,17 @@ def parse_choice(words: Sequence[str], *, check_content: bool) -> DataChoice:
             raise UsageError(f"--data takes NAME@NUMBER once for each dataset; {word!r} {problem}.")
         at[name] = number
     return DataChoice(at, check_content)
+
+
+def choice_of(context: RunContext, graph: Graph, snapshots: Mapping[str, str]) -> DataChoice:
+    """Return the choice of the snapshots that a run recorded, by the digests that it recorded."""
+    names = {node.dataset for node in graph.nodes}
+    found = {
+        name: context.records.datasets.by_digest(digest, name)
+        for name, digest in snapshots.items()
+        if name in names
+    }
+    return DataChoice(at={name: record.number for name, record in found.items() if record is not None})
 
 
 def profile_of(context: RunContext, record: SnapshotRecord) -> Profile | None:

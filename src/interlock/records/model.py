@@ -195,6 +195,16 @@ class ItemRecord:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What a run is at work on, and since when."""
+
+    run_id: str
+    node: str
+    key: str
+    at: float
+
+
+@dataclass(frozen=True)
 class CacheEntry:
     """Outputs that a later run may reuse, and the run and node that made them."""
 

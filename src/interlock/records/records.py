@@ -8,6 +8,7 @@ from typing import Self
 
 from interlock.records.cache import Cache
 from interlock.records.certificates import Certificates
+from interlock.records.claims import Claims
 from interlock.records.database import Database
 from interlock.records.datasets import Datasets
 from interlock.records.deployments import Deployments
@@ -44,6 +45,7 @@ class Records:
         self.runs = Runs(ledger)
         self.steps = Steps(database)
         self.items = Items(database)
+        self.claims = Claims(database)
         self.cache = Cache(database)
         self.metrics = Metrics(database)
         self.logs = Logs(database)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -37,6 +38,26 @@ class RunNotRunning(InterlockError):
         self.status = status
 
 
+HEARTBEAT = 30.0
+"""Seconds between two signs of life of a run."""
+
+SILENCE = 2 * HEARTBEAT
+"""Seconds without any after which a run on another host is lost."""
+
+RESUMABLE = ("failed", "cancelled", "lost")
+"""How a run may have ended that can be resumed."""
+
+
+class RunNotResumable(InterlockError):
+    """A run cannot be resumed: it runs, or there is nothing left to do."""
+
+    def __init__(self, run_id: str, status: str) -> None:
+        hint = "Wait for it, or stop it first." if status == "running" else "Start another one: interlock run"
+        super().__init__(f"Run {run_id!r} cannot be resumed: it is {status}.", hint=hint)
+        self.run_id = run_id
+        self.status = status
+
+
 class Runs:
     """Start and end runs, and find them again.
 
@@ -62,6 +83,7 @@ class Runs:
         waivers: Mapping[str, str] | None = None,
         leaks: Any = None,
         tags: Mapping[str, str] | None = None,
+        snapshots: Mapping[str, str] | None = None,
         pid: int | None = None,
         host: str | None = None,
     ) -> RunRecord:
@@ -71,6 +93,7 @@ class Runs:
             git: State of the work tree; the text under "patch" is kept once and apart, see `patch`.
             commit: What names the run: its version id, and where its code and its graph are kept.
             facts: What else was so on the machine.
+            snapshots: What is read of each dataset.
             pid: The process that does the work; this one when not given.
         """
         pid = os.getpid() if pid is None else pid
@@ -83,6 +106,7 @@ class Runs:
             "environment": environment,
             "facts": facts or {},
             "signal_id": signal_id,
+            "snapshots": snapshots or {},
             **(asdict(commit) if commit else {}),
         }
 
@@ -130,7 +154,7 @@ class Runs:
         end: dict[str, Any] = {
             "metrics": metrics or {},
             "error": error and legible(error),
-            "snapshots": snapshots or {},
+            **({} if snapshots is None else {"snapshots": snapshots}),
             "model_version": model_version,
         }
 
@@ -145,6 +169,35 @@ class Runs:
 
         return self._ledger.report(work)
 
+    def reopen(self, run_id: str) -> RunRecord:
+        """Record that this process goes on with a run that ended before its last step.
+
+        Raises:
+            RunNotResumable: It runs, or it has come to its end.
+            UnknownRun: There is no such run.
+        """
+        pid = os.getpid()
+
+        def work(connection: sa.Connection) -> RunRecord:
+            run = self._read(connection, run_id)
+            if run.status not in RESUMABLE:
+                raise RunNotResumable(run_id, run.status)
+            now = later_than(run.recorded_at)
+            again = replace(
+                run,
+                status="running",
+                pid=pid,
+                host=socket.gethostname(),
+                process=process_identity(pid),
+                heartbeat_at=now,
+                recorded_at=now,
+                finished_at=None,
+                error=None,
+            )
+            return self._state(connection, again)
+
+        return self._database.write(work)
+
     def heartbeat(self, run_id: str) -> bool:
         """Record that the run's process lives; False when the run is not running (any more)."""
         alive = sa.update(runs).where(runs.c.id == run_id, runs.c.status == "running")
@@ -152,22 +205,35 @@ class Runs:
         return self._database.change(alive) == 1
 
     def mark_lost(self) -> list[str]:
-        """End, as lost, the runs of this host whose process is dead; return their ids.
+        """End, as lost, the runs whose process is dead; return their ids.
 
-        What their steps had finished stays in the cache.
+        On this host the system knows which processes live. A run on another host is lost when it has not been heard of
+        for `SILENCE` seconds. What its steps had finished stays in the cache.
         """
         host = socket.gethostname()
-        query = sa.select(runs.c.id, runs.c.pid, runs.c.process)
-        query = query.where(runs.c.status == "running", runs.c.host == host).order_by(runs.c.sequence)
-        running = self._database.rows(query)
-        dead = [run["id"] for run in running if not is_alive(run["pid"], run["process"])]
+        query = sa.select(runs.c.id, runs.c.pid, runs.c.process, runs.c.host, runs.c.heartbeat_at)
+        running = self._database.rows(query.where(runs.c.status == "running").order_by(runs.c.sequence))
+        now = time.time()
+        dead = [
+            run["id"]
+            for run in running
+            if (
+                not is_alive(run["pid"], run["process"])
+                if run["host"] == host
+                else run["heartbeat_at"] < now - SILENCE
+            )
+        ]
         return [run_id for run_id in dead if self._ledger.report(partial(self._lose, run_id))]
 
     def _lose(self, run_id: str, connection: sa.Connection) -> bool:
         run = self._read(connection, run_id)
         if run.status != "running":
             return False  # another process was quicker
-        error = f"Process {run.pid} on {run.host} died before the run ended."
+        error = (
+            f"Process {run.pid} on {run.host} died before the run ended."
+            if run.host == socket.gethostname()
+            else f"Nothing was heard of the run on {run.host} for {SILENCE:g} seconds."
+        )
         now = later_than(run.recorded_at)
         lost = replace(run, status="lost", finished_at=run.heartbeat_at, recorded_at=now, error=error)
         self._state(connection, lost)

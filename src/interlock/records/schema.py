@@ -165,6 +165,17 @@ items = sa.Table(  # of mapped steps; in no manifest: a rebuild has the lists th
     sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
 )
 
+claims = sa.Table(  # which run is at work on what; in no manifest: it is over when the run is
+    "claims",
+    metadata,
+    _text("key", primary_key=True),
+    _text("run_id"),
+    _text("node"),
+    _real("at"),
+    sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
+    sa.Index("claims_by_run", "run_id"),
+)
+
 artifacts = sa.Table(  # the outputs in `steps` by digest: who made this?
     "artifacts",
     metadata,

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from interlock.identity.artifact import Artifact
 from interlock.records.cache import write_entries
+from interlock.records.claims import release
 from interlock.records.database import Database, rows_of
 from interlock.records.jsontext import legible
 from interlock.records.ledger import insert_once, upsert
@@ -55,9 +56,13 @@ class Steps:
             if s.fingerprint and s.fingerprint not in self._known
         }
 
+        keys = [s.key for s in done if s.key and s.state in ("ran", "failed")]
+
         def work(connection: sa.Connection) -> None:
             write_steps(connection, run_id, done)
             write_fingerprints(connection, fresh)
+            if keys:
+                release(connection, run_id, keys)
 
         try:
             self._database.write(work)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from interlock.errors import InterlockError
 
-
 HOME_VARIABLE = "INTERLOCK_HOME"
 STACK_VARIABLE = "INTERLOCK_STACK"
 

@@ -1,4 +1,4 @@
-"""The items of mapped steps."""
+"""The items of mapped steps, and which run is at work on what."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add the table."""
+    """Add the tables."""
     op.create_table(
         "items",
         sa.Column("run_id", sa.Text(), nullable=False),
@@ -29,3 +29,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_items_runs")),
         sa.PrimaryKeyConstraint("run_id", "node", "item", name=op.f("pk_items")),
     )
+    op.create_table(
+        "claims",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_claims_runs")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_claims")),
+    )
+    op.create_index("claims_by_run", "claims", ["run_id"])
