@@ -179,6 +179,32 @@ def test_one_step_of_a_run_is_done_from_a_shell(project: Path, context: RunConte
     assert "Did you mean 'last'?" in unknown.stderr
 
 
+def test_items_and_what_is_under_way_are_shown(project: Path) -> None:
+    (project / "wait").touch()
+    (project / "fail").touch()
+    assert interlock(project, "run", "resume_flow:flow").returncode == 1
+    shown = {
+        one["item"]: one
+        for one in json.loads(interlock(project, "show", "flow/1", "--items", "item", "--json").stdout)
+    }
+    assert [shown[place]["state"] for place in range(4)] == ["ran", "ran", "ran", "failed"]
+    assert "no luck" in shown[3]["error"]
+    assert "no luck" in interlock(project, "show", "flow/1", "--items", "item").stdout
+    slip = interlock(project, "show", "flow/1", "--items", "itme")
+    assert slip.returncode == 2
+    assert "Did you mean 'item'?" in slip.stderr
+    (project / "fail").unlink()
+    run = start(project, "resume", "flow/1")
+    wait_for((project / "counts" / "last").exists)
+    assert [
+        one["step"] for one in json.loads(interlock(project, "show", "flow/1", "--json").stdout)["running"]
+    ] == ["last"]
+    assert "running" in interlock(project, "show", "flow/1").stdout
+    (project / "wait").unlink()
+    run.communicate()
+    assert json.loads(interlock(project, "show", "flow/1", "--json").stdout)["running"] == []
+
+
 def test_a_step_that_two_runs_want_is_computed_once(project: Path, context: RunContext) -> None:
     (project / "wait").touch()
     first = start(project, "run", "resume_flow:sharing", "-p", "me=1")

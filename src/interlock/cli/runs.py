@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ from interlock.cli.options import Json, this_context
 from interlock.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from interlock.engine.context import RunContext
     from interlock.records.model import Certificate, RunRecord, StepRecord
@@ -109,6 +110,9 @@ def show(
         Path | None, typer.Option(metavar="DIR", help="Write the logged figures and tables into a folder.")
     ] = None,
     patch: Annotated[bool, typer.Option("--patch", help="Print what was not committed, as a patch.")] = False,
+    items: Annotated[
+        str, typer.Option(metavar="STEP", help="List what a mapped step did for each item of its list.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Show a run, or a model version and why its gates said what they said."""
@@ -117,14 +121,18 @@ def show(
         if "@" in name:
             from interlock.cli.models import show_version
 
-            if logs or series or save or patch:
-                said = "--logs, --series, --save and --patch go with a run."
+            if logs or series or save or patch or items:
+                said = "--logs, --series, --save, --patch and --items go with a run."
                 raise UsageError(said, hint="interlock show MODEL/NUMBER --logs")
             show_version(context, name, as_json=json)
             return
         context.records.runs.mark_lost()
         if patch:
             _show_patch(context, name, as_json=json)
+        elif items:
+            from interlock.cli.items import show_items
+
+            show_items(context, name, items, as_json=json)
         elif series or save:
             _show_logged(context, name, series, save, as_json=json)
         else:
@@ -178,13 +186,14 @@ def _show_run(context: RunContext, run_id: str, *, logs: bool, as_json: bool) ->
     logged = logged_in(records, run_id)
     if as_json:
         body = _run_json(run) | {"steps": [_step_json(step) for step in steps]}
+        at_work = context.records.claims.of(run_id) if run.status == "running" else []
+        body |= {"running": [{"step": one.node, "since": one.at} for one in at_work]}
         body |= {"certificates": [asdict(one) for one in certificates], "logged": logged_json(logged)}
         print_json(body | {"logs": [asdict(chunk) for chunk in printed]} if logs else body)
         return
     _print_run(run, certificates)
-    print_table(
-        "", ("step", "state", "took", "cpu", "memory", "because"), [_step_row(step) for step in steps]
-    )
+    rows = [*map(_step_row, steps), *_rows_under_way(context, run)]
+    print_table("", ("step", "state", "took", "cpu", "memory", "because"), rows)
     print_logged(logged)
     for step in steps:
         if step.error:
@@ -233,6 +242,21 @@ def _step_row(step: StepRecord) -> tuple[str, ...]:
         shown_bytes(step.peak_memory) if ran else "",
         step.reason,
     )
+
+
+def _rows_under_way(context: RunContext, run: RunRecord) -> list[tuple[str, ...]]:
+    """Return a row for each step that a run is at work on."""
+    if run.status != "running":
+        return []
+    counts, now = context.records.items.counts(run.id), time.time()
+    return [
+        (one.node, "running", shown_seconds(now - one.at), "", "", _items_done(counts.get(one.node, {})))
+        for one in context.records.claims.of(run.id)
+    ]
+
+
+def _items_done(states: Mapping[str, int]) -> str:
+    return f"{sum(states.values())} items done" if states else ""
 
 
 def _step_json(step: StepRecord) -> dict[str, Any]:

@@ -153,10 +153,9 @@ class Driver:
     def _claim(self, task: Task) -> bool:
         """Tell whether this run may do the work of a step; not while another one is at the same."""
         tracked = self._tracked[task.node]
-        if not (step_of(tracked.node).options.cache and self._lookup.caching):
-            return True
-        claims = self._job.context.records.claims
-        return claims.take(tracked.key.key, self._job.id, task.node) is None
+        shared = step_of(tracked.node).options.cache and self._lookup.caching
+        key = tracked.key.key if shared else f"{self._job.id} {task.node}"
+        return self._job.context.records.claims.take(key, self._job.id, task.node) is None
 
     def _look_again(self) -> None:
         """Take what other runs have made meanwhile; let what they gave up come to its turn."""

@@ -1,4 +1,4 @@
-"""Which run is at work on which step, so that what two runs want at once is computed once."""
+"""Which run is at work on which step: for people who look on, and so that what two runs want is computed once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ _HOLDER = (
     .join(runs, runs.c.id == claims.c.run_id)
     .where(claims.c.key == sa.bindparam("wanted"))
 )
+_RELEASE = sa.delete(claims).where(
+    claims.c.run_id == sa.bindparam("run"), claims.c.node == sa.bindparam("wanted")
+)
 _OF_RUN = sa.select(claims.c.node, claims.c.key, claims.c.at).where(claims.c.run_id == sa.bindparam("run"))
 
 
 class Claims:
-    """Claim cache keys for a run. A claim is over when the step is recorded, or its run has ended."""
+    """Claim cache keys for a run. A claim is over when the step is recorded, or its run has ended.
+
+    What no other run may share is claimed under a key that no other run has.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,7 +60,6 @@ class Claims:
         self._database.change(sa.delete(claims).where(claims.c.run_id == run_id))
 
 
-def release(connection: sa.Connection, run_id: str, keys: list[str]) -> None:
+def release(connection: sa.Connection, run_id: str, nodes: list[str]) -> None:
     """End claims of a run, in the transaction that records what came of them."""
-    mine = sa.delete(claims).where(claims.c.run_id == run_id, claims.c.key.in_(keys))
-    connection.execute(mine)
+    connection.execute(_RELEASE, [{"run": run_id, "wanted": node} for node in nodes])

@@ -56,13 +56,13 @@ class Steps:
             if s.fingerprint and s.fingerprint not in self._known
         }
 
-        keys = [s.key for s in done if s.key and s.state in ("ran", "failed")]
+        worked_on = [s.node for s in done if s.state in ("ran", "failed")]
 
         def work(connection: sa.Connection) -> None:
             write_steps(connection, run_id, done)
             write_fingerprints(connection, fresh)
-            if keys:
-                release(connection, run_id, keys)
+            if worked_on:
+                release(connection, run_id, worked_on)
 
         try:
             self._database.write(work)
