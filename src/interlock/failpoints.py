@@ -31,6 +31,7 @@ _NAMES = _WRITES | {
     "publish.rename",
     "publish.renamed",
     "publish.folder",
+    "sweep.remove",
     "records.begin",
     "records.commit.before",
     "records.commit.after",

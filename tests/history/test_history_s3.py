@@ -15,13 +15,15 @@ import pytest
 from history_world import a_run, a_version, project
 
 from interlock.errors import UsageError
+from interlock.history.bucket import Bucket
 from interlock.history.lockfile import lock_of, write_lock
-from interlock.history.remotes import CorruptObject, MissingObject, blob_path, manifest_path
+from interlock.history.remotes import CorruptObject, MissingObject
 from interlock.history.restore import restore
-from interlock.history.s3 import Bucket, RemoteFailed
 from interlock.history.transfer import Wish, pull, push
 from interlock.history.turns import RemoteBusy, turn
 from interlock.identity.digest import digest_bytes
+from interlock.store.bucket_faults import NoSuchBucket
+from interlock.store.keys import blob_path, manifest_path
 
 # One server for all of them: starting it costs more than any test.
 pytestmark = pytest.mark.xdist_group("s3")
@@ -176,11 +178,14 @@ def test_champions_are_restored_from_s3(s3: Any, place: str, tmp_path: Path) -> 
 
 
 def test_a_bucket_that_is_not_there_is_told(s3: Any, tmp_path: Path) -> None:
-    with project(tmp_path / "a") as context, pytest.raises(RemoteFailed, match="404") as raised:
+    with (
+        project(tmp_path / "a") as context,
+        pytest.raises(NoSuchBucket, match="There is no such bucket") as raised,
+    ):
         push(context, "s3://nobody-made-this/x", Wish())
     assert raised.value.where == "s3://nobody-made-this/x"
 
 
 def test_what_is_no_address_of_s3_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no place in S3"):
+    with pytest.raises(UsageError, match="is no place in a bucket"):
         Bucket.open("s3://No_Bucket", tmp_path)

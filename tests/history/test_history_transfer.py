@@ -18,12 +18,13 @@ from history_world import a_run, a_version, damage, files_below, project
 
 from interlock.engine.rebuild import rebuild_records
 from interlock.errors import UsageError
-from interlock.history.remotes import CorruptObject, NoSuchRemote, blob_path, open_remote
+from interlock.history.remotes import CorruptObject, NoSuchRemote, open_remote
 from interlock.history.selection import UnknownName
 from interlock.history.transfer import Progress, Transferred, Wish, pull, push
 from interlock.history.turns import RemoteBusy, turn
 from interlock.stack.home import find_project
 from interlock.store.blobs import LocalStore
+from interlock.store.keys import blob_path
 
 MANY = [bytes([number]) * 1000 for number in range(30)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.stack.config import Config, seconds
+from interlock.stack.config import Config, seconds, size
 from interlock.stack.config_file import LARGEST, ConfigError, read_config
 
 MODEL = '[model.m]\npipeline = "a.b:c"\n'
@@ -143,8 +143,23 @@ def test_a_fault_of_a_model_names_line_key_and_what_was_expected(
             "line 2: model.m.pipeline is 'flights', but should be package.module:name",
         ),
         (
-            '[stack.cluster]\nstore = "s3://b"\n',
-            "line 2: stack.cluster.store: the store is a local folder in this version",
+            '[stack.cluster]\nrecords = "postgresql://db"\n',
+            "line 2: stack.cluster.records: the records are a SQLite file in this version",
+        ),
+        (
+            '[stack.cluster]\nstore = "s3://User:pass@b"\n',
+            "line 2: stack.cluster.store: a place in a bucket is written s3://bucket/prefix, without credentials",
+        ),
+        (
+            '[stack.cluster]\nstore = "ftp://host/x"\n',
+            (
+                "line 2: stack.cluster.store: there is no store for ftp://; it is a folder, or s3://bucket/prefix, "
+                "gs://… or az://…"
+            ),
+        ),
+        (
+            '[stack.cluster]\ncache = "20 gigs"\n',
+            'line 2: stack.cluster.cache: a size is written like "500MB" or "20GB"',
         ),
         (
             '[stack.s]\nengine = "procesess"\n',
@@ -269,3 +284,10 @@ def test_a_dataset_says_where_it_is_and_how_it_is_kept(tmp_path: Path) -> None:
 def test_what_does_not_fit_together_in_a_dataset_is_told(tmp_path: Path, keys: str, said: str) -> None:
     (fault,) = faults(tmp_path, f"[data.x]\n{keys}\n")
     assert said in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("500MB", 5 * 10**8), ("1.5 kB", 1500), ("20GB", 2 * 10**10), (7, 7)]
+)
+def test_a_size_is_a_number_of_bytes(text: object, found: int) -> None:
+    assert size(text) == found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import struct
 import subprocess
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,15 @@ class MemoryStore:
         path = self._folder / digest.removeprefix("blake3:")
         path.write_bytes(self.get_bytes(digest))
         return path
+
+    @property
+    def cache(self) -> Path:
+        return self._folder / "cache"
+
+    def put_stream(self, write: Callable[[io.RawIOBase], object]) -> tuple[str, int]:
+        out = io.BytesIO()
+        write(out)  # type: ignore[arg-type]  # a file, if not a raw one
+        return self.put_bytes(out.getvalue()), len(out.getvalue())
 
     def has(self, digest: str) -> bool:
         return digest in self._blobs

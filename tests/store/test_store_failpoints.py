@@ -92,5 +92,5 @@ def test_a_wrong_variable_is_noticed_where_it_would_have_acted() -> None:
     assert "BadFailpoint" in run_python(_HIT_THREE_TIMES, failpoint="nowhere=kill").stderr
 
 
-def test_the_names_are_those_of_the_two_modules_that_write() -> None:
-    assert {name.partition(".")[0] for name in failpoints.names()} == {"publish", "records"}
+def test_the_names_are_those_of_the_modules_that_write_and_remove() -> None:
+    assert {name.partition(".")[0] for name in failpoints.names()} == {"publish", "records", "sweep"}

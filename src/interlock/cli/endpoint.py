@@ -42,12 +42,20 @@ def serve(
     from interlock.serving.endpoint import EndpointSettings
     from interlock.serving.endpoint import serve as run_endpoint
     from interlock.serving.logs import log_to_stderr
+    from interlock.store.opening import place_of
 
     log_to_stderr()
     settings = EndpointSettings(
         host=host, port=port, allowed_hosts=tuple(allow_host), require_token=require_token
     )
-    run_endpoint(this_project().home.create(), model, settings, announce=lambda url: _announce(model, url))
+    project = this_project()
+    run_endpoint(
+        project.home.create(),
+        model,
+        settings,
+        place=place_of(project),
+        announce=lambda url: _announce(model, url),
+    )
 
 
 def _announce(model: str, url: str) -> None:

@@ -10,9 +10,8 @@ from interlock.engine.rebuild import rebuild_if_lost
 from interlock.identity.code import project_naming
 from interlock.records.records import Records
 from interlock.stack.config import Project
-from interlock.stack.sockets import BlobStore
 from interlock.store.artifacts import ArtifactStore
-from interlock.store.blobs import LocalStore
+from interlock.store.opening import Store, store_of
 
 
 @dataclass(frozen=True)
@@ -20,14 +19,9 @@ class RunContext:
     """The project and what it keeps."""
 
     project: Project
-    store: BlobStore
+    store: Store
     artifacts: ArtifactStore
     records: Records
-
-
-def open_store(project: Project) -> BlobStore:
-    """Return the store of a project."""
-    return LocalStore(project.home.store)
 
 
 @contextmanager
@@ -40,7 +34,7 @@ def open_context(project: Project) -> Iterator[RunContext]:
         InterlockError: The home folder cannot be made or written, or the records are of a newer version.
     """
     home = project.home.create()
-    store = open_store(project)
+    store = store_of(project)
     records = Records.open(home.records, store)
     try:
         rebuild_if_lost(records, store)

@@ -10,7 +10,7 @@ from interlock.records.rebuild import KINDS, Manifest, Rebuilt, rebuild
 from interlock.records.records import Records
 from interlock.stack.config import Project
 from interlock.stack.sockets import BlobStore
-from interlock.store.blobs import LocalStore
+from interlock.store.opening import store_of
 
 _SIDE_FILES = ("", "-wal", "-shm")
 
@@ -35,7 +35,7 @@ def rebuild_records(project: Project) -> dict[str, Any]:
         InterlockError: The store cannot be read or the new file cannot be written; the old one is untouched.
     """
     home = project.home.create()
-    store = LocalStore(home.store)
+    store = store_of(project)
     fresh = home.tmp / f"records-{time.time_ns()}.db"
     with Records.open(fresh, store) as records:
         made = rebuild(records, all_manifests(store))

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from interlock.engine.context import open_store
 from interlock.engine.datasets import SnapshotReader, project_shelf
 from interlock.engine.recent import RecentValues
 from interlock.engine.scripts import IMPORTING, import_script
@@ -22,6 +21,7 @@ from interlock.identity.code import project_naming
 from interlock.stack.config import Project
 from interlock.stack.fresh import import_fresh
 from interlock.store.artifacts import ArtifactStore
+from interlock.store.opening import store_of
 
 
 class NotSendable(InterlockError):
@@ -97,7 +97,7 @@ def get_ready(setup: Setup) -> Bench:
     if setup.main:
         import_script(Path(setup.main))
     graph: Graph = pickle.loads(setup.graph)  # noqa: S301 - sent by the process that began this one
-    store = open_store(setup.project)
+    store = store_of(setup.project)
     artifacts = ArtifactStore(store, naming=project_naming(root))
     shelf = project_shelf(setup.project, store)
     datasets = SnapshotReader(graph, setup.project, shelf, setup.snapshots, setup.chosen)

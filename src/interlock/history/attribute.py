@@ -30,6 +30,7 @@ from interlock.history.scratch import lay_out
 from interlock.history.sources import KeptCode
 from interlock.identity.environment import environment
 from interlock.records.model import RunRecord
+from interlock.store.opening import place_of
 
 Cause = tuple[str, ...]
 """Facets that are changed together: one, or several that cannot be changed apart."""
@@ -184,6 +185,8 @@ class _Mixing:
             root=str(self._place / "code" / code.id.replace("/", "-")),
             data_root=str(self._context.project.root),
             home=str(self._context.project.home.path.resolve()),
+            store=place_of(self._context.project).address,
+            store_cache=place_of(self._context.project).cache,
             scratch=str(self._place / ("-".join(sorted(mixture)))),
             model=code.pipeline,
             ref=code.ref,

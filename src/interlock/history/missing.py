@@ -55,13 +55,13 @@ class Missing:
     Attributes:
         blobs: Sizes of the blobs that the target lacks, by digest.
         manifests: Kind and digest of the manifests beside the facts that the target lacks.
-        present: How many blobs the target has already.
+        present: The blobs that the target has already.
         nowhere: What is needed, and on neither side.
     """
 
     blobs: dict[str, int]
     manifests: list[tuple[str, str]]
-    present: int
+    present: list[str]
     nowhere: list[str] = field(default_factory=list)
 
 
@@ -85,7 +85,7 @@ def find_missing(source: Remote, target: Remote, selection: Selection) -> Missin
     return Missing(
         blobs={digest: there[digest] for digest in sorted(named & there.keys() - here.keys())},
         manifests=[one for one in beside if one[1] in known[one[0]][0] - known[one[0]][1]],
-        present=len(named & here.keys()),
+        present=sorted(named & here.keys()),
         nowhere=nowhere,
     )
 

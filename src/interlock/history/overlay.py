@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from interlock.stack.sockets import BlobStore
+from interlock.stack.sockets import BlobStore, Write
 
 
 class Overlay:
@@ -23,6 +23,11 @@ class Overlay:
         self._above = above
         self._below = below
 
+    @property
+    def cache(self) -> Path:
+        """The folder for what can be made again, of the store above."""
+        return self._above.cache
+
     def put_bytes(self, data: bytes | memoryview) -> str:
         """Store bytes above and return their digest."""
         return self._above.put_bytes(data)
@@ -30,6 +35,10 @@ class Overlay:
     def put_file(self, path: Path) -> str:
         """Copy a file in above and return its digest."""
         return self._above.put_file(path)
+
+    def put_stream(self, write: Write) -> tuple[str, int]:
+        """Store what is written above and return its digest and size."""
+        return self._above.put_stream(write)
 
     def get_bytes(self, digest: str) -> bytes:
         """Return the bytes of a blob of either."""

@@ -1,4 +1,4 @@
-"""Other stores, which things are pushed to and pulled from: a folder, or a place in S3.
+"""Other stores, which things are pushed to and pulled from: a folder, or a place in a bucket.
 
 They have the layout of a project's own store, `blobs/ab/<hex>` and `manifests/<kind>/<hex>.json`, so that a
 folder that was pushed to is itself a store.
@@ -15,13 +15,14 @@ from typing import Protocol
 from blake3 import blake3
 
 from interlock.errors import InterlockError, UsageError
-from interlock.identity.digest import PREFIX, digest_bytes, digest_hex, is_digest
+from interlock.identity.digest import PREFIX, digest_bytes, is_digest
 from interlock.stack.layout import Home
 from interlock.store.blobs import LocalStore
 from interlock.store.faults import ReadFailed, write_error
+from interlock.store.keys import blob_path, manifest_path
+from interlock.store.objects import SCHEMES
 
 _PIECE = 1 << 20
-_SCHEME = "s3://"
 
 TURN = "pushing"
 """The object that who writes manifests makes, and removes when done."""
@@ -39,12 +40,21 @@ class Remote(Protocol):
         """How the user names it."""
         ...
 
+    @property
+    def home(self) -> Home | None:
+        """The home whose records are an index of it, where there is one."""
+        ...
+
     def blobs(self) -> dict[str, int]:
         """Return the size of every blob that is there, by its digest."""
         ...
 
     def manifests(self, kind: str) -> set[str]:
         """Return the digests of all manifests of a kind."""
+        ...
+
+    def rely_on(self, digest: str) -> bool:
+        """Tell whether a blob is there, and see to it that it stays until something refers to it."""
         ...
 
     def read(self, digest: str) -> Iterator[bytes]:
@@ -109,17 +119,6 @@ class NoSuchRemote(InterlockError):
     """A place to pull from is not there, or a place to push to is something else."""
 
 
-def blob_path(digest: str) -> str:
-    """Return where a blob lies in a store."""
-    name = digest_hex(digest)
-    return f"blobs/{name[:2]}/{name}"
-
-
-def manifest_path(kind: str, digest: str) -> str:
-    """Return where a manifest lies in a store."""
-    return f"manifests/{kind}/{digest_hex(digest)}.json"
-
-
 def verified(pieces: Iterable[bytes], digest: str, where: str) -> Iterator[bytes]:
     """Yield pieces, and raise after the last when they are not those of the digest.
 
@@ -167,6 +166,10 @@ class Folder:
         """List the folder of a kind."""
         return set(self.store.manifests(kind))
 
+    def rely_on(self, digest: str) -> bool:
+        """Look for the file, and refresh it if it is old."""
+        return self.store.has(digest)
+
     def read(self, digest: str) -> Iterator[bytes]:
         """Read the file piece by piece."""
         return verified(self._pieces(digest), digest, self.name)
@@ -184,12 +187,7 @@ class Folder:
 
     def write(self, digest: str, pieces: Iterable[bytes]) -> int:
         """Write a draft that is given its name when all of it is right."""
-
-        def copy(out: object) -> None:
-            for piece in pieces:
-                out.write(piece)  # type: ignore[attr-defined]  # a file, as the store promises
-
-        found, size = self.store.put_stream(copy)
+        found, size = self.store.take(pieces, digest)
         if found != digest:  # the writing went wrong, as what was read is verified
             raise CorruptObject(blob_path(digest), self.name)
         return size
@@ -235,17 +233,17 @@ def open_remote(text: str, *, exists: bool, cache: Path) -> Remote:
     """Return the store that the user named.
 
     Args:
-        text: A folder that is a store, a project or a project's `.interlock`; or `s3://bucket/prefix`.
+        text: A folder that is a store, a project or a project's `.interlock`; or `s3://bucket/prefix`, `gs://…`, `az://…`.
         exists: Whether it must be there already.
         cache: A folder for what is read of it more than once.
 
     Raises:
         NoSuchRemote: It is not there, or is no store.
-        UsageError: It is neither a folder nor an address in S3.
-        MissingExtra: The package for S3 is not installed.
+        UsageError: It is neither a folder nor an address of a bucket.
+        MissingExtra: The package for buckets is not installed.
     """
-    if text.startswith(_SCHEME):
-        from interlock.history.s3 import Bucket  # needs the extra
+    if text.partition("://")[0] in SCHEMES and "://" in text:
+        from interlock.history.bucket import Bucket  # needs the extra
 
         return Bucket.open(text, cache)
     if "://" in text:

@@ -25,6 +25,7 @@ from interlock.history.overlay import Overlay
 from interlock.identity.artifact import Artifact
 from interlock.store.artifacts import ArtifactStore
 from interlock.store.blobs import LocalStore
+from interlock.store.opening import StorePlace
 
 Verdict = Literal["identical", "equal", "different", "failed", "not reached", "not compared"]
 
@@ -49,6 +50,8 @@ class ReplaySpec:
         steps: The only steps to make again; all when empty.
         cache: Whether results of earlier runs may be taken.
         tolerance: The relative difference up to which numbers count as equal.
+        store: Where the project's store is, which is only read; "" for the folder in its home.
+        store_cache: How many bytes of a store in a bucket are kept on this machine.
     """
 
     root: str
@@ -66,6 +69,8 @@ class ReplaySpec:
     steps: tuple[str, ...] = ()
     cache: bool = False
     tolerance: float = 0.0
+    store: str = ""
+    store_cache: int = StorePlace.cache
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,9 @@ def main(arguments: list[str]) -> None:
 def _replay(spec: ReplaySpec) -> Replay:
     os.environ["INTERLOCK_HOME"] = spec.home
     project = find_project(Path(spec.root))
+    # The configuration that was kept with the code may name another store, or this one from another folder.
+    stack = project.stack.model_copy(update={"store": spec.store or None, "cache": spec.store_cache})
+    project = replace(project, stack=stack)
     with open_context(project) as context:
         target = _target(project, spec)
         graph = target.pipeline.trace(recorded_params(target.pipeline, spec.params))

@@ -23,6 +23,7 @@ from interlock.history.sources import KeptCode
 from interlock.identity.environment import Environment, environment, normalised
 from interlock.identity.facts import machine_facts
 from interlock.records.model import Certificate, RunRecord
+from interlock.store.opening import place_of
 
 Outcome = Literal["identical", "equal", "different", "not reproducible"]
 
@@ -170,6 +171,8 @@ def _spec(
         root=str(root),
         data_root=str(context.project.root),
         home=str(context.project.home.path.resolve()),
+        store=place_of(context.project).address,
+        store_cache=place_of(context.project).cache,
         scratch=str(scratch),
         model=run.pipeline,
         ref=run.ref,

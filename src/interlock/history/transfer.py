@@ -11,14 +11,14 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from interlock.engine.context import RunContext
 from interlock.history.missing import Missing, find_missing, manifest_of, read_facts, several
 from interlock.history.outbox import Outbox
-from interlock.history.remotes import Folder, Remote, open_remote
+from interlock.history.remotes import CorruptObject, Folder, Remote, open_remote
 from interlock.history.selection import Selection, select
 from interlock.history.turns import turn
 from interlock.models.registry import CHAMPION, promote
@@ -27,6 +27,8 @@ from interlock.records.incoming_aliases import KeptAlias
 from interlock.records.rebuild import KINDS, rebuild
 from interlock.records.records import Records
 from interlock.store.blobs import LocalStore
+
+_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,14 @@ def pull(context: RunContext, source: str, wish: Wish) -> Transferred:
     return Transfer(there, own_store(context), context.project.home.tmp, wish, follow=False).run()
 
 
-def own_store(context: RunContext) -> Folder:
+def own_store(context: RunContext) -> Remote:
     """Return the project's own store as one end of a transfer."""
-    home = context.project.home
-    return Folder(LocalStore(home.store), context.project.root.name, home)
+    home, store = context.project.home, context.store
+    if isinstance(store, LocalStore):
+        return Folder(store, context.project.root.name, home)
+    from interlock.history.bucket import Bucket  # only where it is one
+
+    return Bucket(store, home)
 
 
 def cache_of(context: RunContext) -> Path:
@@ -173,12 +179,20 @@ class Transfer:
 
     def _copy(self, wanted: Missing) -> int:
         counter = _Counter(wanted, self._wish.watch)
+        several(self._keep_or_copy, wanted.present)
         several(lambda digest: counter.add(self._copy_blob(digest)), wanted.blobs)
         beside = several(lambda one: self._copy_manifest(*one), wanted.manifests)
         self._target.sync()
         return counter.state.bytes + sum(beside)
 
+    def _keep_or_copy(self, digest: str) -> None:
+        if not self._target.rely_on(digest):  # it was garbage there, and went since it was listed
+            self._copy_blob(digest)
+
     def _copy_blob(self, digest: str) -> int:
+        for _ in range(_TRIES - 1):  # what the way damaged comes whole the next time
+            with suppress(CorruptObject):
+                return self._target.write(digest, self._source.read(digest))
         return self._target.write(digest, self._source.read(digest))
 
     def _copy_manifest(self, kind: str, digest: str) -> int:
@@ -189,7 +203,7 @@ class Transfer:
     @contextmanager
     def _records(self, outbox: Outbox) -> Iterator[Records]:
         """Open the records of the target, or make some for the moment of what its store holds."""
-        home = self._target.home if isinstance(self._target, Folder) else None
+        home = self._target.home
         if home is not None:
             with Records.open(home.records, outbox) as records:
                 yield records
@@ -225,7 +239,7 @@ def _told(source: str, target: str, wanted: Missing, selection: Selection, taken
         target,
         objects=0,
         bytes=0,
-        present=wanted.present,
+        present=len(wanted.present),
         new=taken.new,
         renumbered=taken.renumbered,
         kept=taken.kept,

@@ -14,6 +14,7 @@ from interlock.serving.process import EndpointProcess, start_endpoint
 from interlock.serving.server import CannotListen
 from interlock.stack.config import DeployConfig
 from interlock.stack.layout import Home
+from interlock.store.opening import AT_HOME, StorePlace
 
 MAX_PAUSE = 60.0
 """Seconds that an endpoint which dies again and again is left alone at most."""
@@ -29,12 +30,13 @@ class EndpointKeeper:
     that of an earlier supervisor: clients keep their address.
 
     Args:
-        home: Where the store and the records are.
+        home: Where the records are.
         model: The model.
         deploy: Where it is served.
         deployments: Where the endpoint says what it serves.
         tell: Told what happens.
         clock: A clock that nobody sets, in seconds.
+        place: Where the store is.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class EndpointKeeper:
         deployments: Deployments,
         tell: Tell,
         clock: Callable[[], float] = time.monotonic,
+        place: StorePlace = AT_HOME,
     ) -> None:
         self._home = home
+        self._words = place.words()
         self._model = model
         self._deploy = deploy
         self._deployments = deployments
@@ -89,13 +93,16 @@ class EndpointKeeper:
         self._started = self._clock()
         try:
             try:
-                self._process = start_endpoint(self._home, target, host=self._deploy.host, port=self._port())
+                self._process = self._begin(target, self._port())
             except CannotListen:
                 if self._deploy.port:
                     raise
-                self._process = start_endpoint(self._home, target, host=self._deploy.host)
+                self._process = self._begin(target, 0)
         except InterlockError as error:
             self._wait(f"the endpoint cannot be started: {error.what}")
+
+    def _begin(self, target: str, port: int) -> EndpointProcess:
+        return start_endpoint(self._home, target, host=self._deploy.host, port=port, options=self._words)
 
     def _port(self) -> int:
         """Return the configured port, else the one of before."""

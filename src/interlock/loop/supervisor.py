@@ -27,6 +27,7 @@ from interlock.models.registry import CHAMPION
 from interlock.records.model import Signal
 from interlock.stack.config import Project
 from interlock.stack.config_file import ConfigError
+from interlock.store.opening import place_of
 
 __all__ = ["Event", "Supervisor", "UnknownModelToKeep"]
 
@@ -191,7 +192,8 @@ class Supervisor:
             clock=self._clock,
         )
         home = context.project.home
-        endpoint = EndpointKeeper(home, name, config.deploy, context.records.deployments, tell)
+        place = place_of(context.project)
+        endpoint = EndpointKeeper(home, name, config.deploy, context.records.deployments, tell, place=place)
         return _Kept(keeper, Monitors(context, name, tell, every=config.drift.every), endpoint, tell)
 
     def _close(self) -> None:

@@ -18,6 +18,7 @@ from interlock.serving.endpoint import EndpointSettings, serve
 from interlock.serving.logs import log_to_stderr
 from interlock.serving.process import end_with
 from interlock.stack.layout import Home
+from interlock.store.opening import StorePlace
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     sock = None if options.fd is None else socket.socket(fileno=options.fd)
     try:
-        serve(Home(options.home), options.target, settings, sock=sock, announce=_announce)
+        place = StorePlace(options.store, options.cache)
+        serve(Home(options.home), options.target, settings, place=place, sock=sock, announce=_announce)
     except InterlockError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -45,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="interlock.serving", description="Serve one model.")
     parser.add_argument("target", help="MODEL@ALIAS or MODEL@VERSION")
     parser.add_argument("--home", type=Path, required=True, help="the .interlock folder")
+    parser.add_argument("--store", default="", help="where the store is, if not in the home")
+    parser.add_argument("--cache", type=int, default=StorePlace.cache, help="bytes of it to keep here")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="port to listen on, 0 for any free one")
     parser.add_argument("--fd", type=int, help="a listening socket to use instead, by its descriptor")

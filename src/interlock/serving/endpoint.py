@@ -24,7 +24,7 @@ from interlock.serving.target import Pointers, Target, parse_target
 from interlock.serving.tokens import TokenBook, check_bind, is_loopback
 from interlock.serving.watch import Pointer, Watcher
 from interlock.stack.layout import Home
-from interlock.store.blobs import LocalStore
+from interlock.store.opening import AT_HOME, Store, StorePlace, open_store
 
 _log = logging.getLogger("interlock.serving")
 _WILDCARDS = frozenset({"", "*", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
@@ -97,15 +97,17 @@ def serve(
     target: str,
     settings: EndpointSettings | None = None,
     *,
+    place: StorePlace = AT_HOME,
     sock: socket.socket | None = None,
     announce: Callable[[str], None] = lambda _url: None,
 ) -> None:
     """Serve a model until SIGTERM or SIGINT; return when everything that was accepted is answered.
 
     Args:
-        home: Where the store, the records and the logs are.
+        home: Where the records and the logs are.
         target: `MODEL@ALIAS`, which is followed, or `MODEL@VERSION`.
         settings: How to serve.
+        place: Where the store is.
         sock: A listening socket to use instead of a new one.
         announce: Told the address when requests are taken.
 
@@ -118,7 +120,7 @@ def serve(
     wanted = parse_target(target)
     check_bind(home, settings.host)
     home.create()
-    store = LocalStore(home.store)
+    store = open_store(home, place)
     pointers = Pointers(home.records, store, wanted)
 
     def load(pointer: Pointer) -> Servable:
@@ -154,7 +156,7 @@ class _Register:
     """Tells the records where the endpoint is. Serving does not depend on being told."""
 
     home: Home
-    store: LocalStore
+    store: Store
     target: Target
     url: str
 

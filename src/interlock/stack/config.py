@@ -69,7 +69,46 @@ def is_comparison(trigger: str) -> bool:
     return not trigger.strip().startswith("cron:") and _COMPARISON.search(trigger) is not None
 
 
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kMGT]?B)", re.ASCII)
+_BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def size(value: object) -> int:
+    """Read a size in bytes: a whole number, or text such as "500MB", "20GB".
+
+    Raises:
+        ValueError: It is no size.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('a size is written like "500MB" or "20GB"')
+    return int(float(found[1]) * _BYTES[found[2]])
+
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_BUCKET = re.compile(r"(s3|gs|az)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[^?#\s]*)?")
+
+
+def store_address(text: str) -> str:
+    """Return the address of a store that has the shape of one: a folder, or a place in a bucket.
+
+    Raises:
+        ValueError: It is of another scheme, or names no bucket.
+    """
+    scheme = _SCHEME.match(text)
+    if scheme is None or _BUCKET.fullmatch(text):
+        return text
+    if scheme[1] in ("s3", "gs", "az"):
+        raise ValueError(f"a place in a bucket is written {scheme[1]}://bucket/prefix, without credentials")
+    raise ValueError(
+        f"there is no store for {scheme[0]}; it is a folder, or s3://bucket/prefix, gs://… or az://…"
+    )
+
+
 Seconds = Annotated[float, BeforeValidator(seconds)]
+Size = Annotated[int, BeforeValidator(size)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)]
 """What may name a dataset or a model: it becomes part of `delays@champion`, of addresses and of file names."""
 
@@ -233,10 +272,17 @@ class EngineConfig(Table):
 class StackConfig(Table):
     """`[stack.NAME]`: the systems that a project works with. What is left out is embedded."""
 
-    not_yet = {
-        "store": "the store is a local folder in this version",
-        "records": "the records are a SQLite file in this version",
-    }
+    not_yet = {"records": "the records are a SQLite file in this version"}
+    store: Annotated[str, AfterValidator(store_address)] | None = Field(
+        default=None,
+        min_length=1,
+        description="Where artifacts are: a folder, or s3://bucket/prefix, gs://… or az://…",
+    )
+    cache: Size = Field(
+        default=20 * 10**9,
+        gt=0,
+        description="How much of a store in a bucket is kept on this machine, unused things leaving first.",
+    )
     engine: Annotated[EngineConfig, BeforeValidator(_named_only)] = Field(
         default_factory=EngineConfig, description="What runs the steps."
     )

@@ -5,9 +5,13 @@ A socket appears here together with its first user; the others of the design fol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+
+Write = Callable[[io.RawIOBase], object]
+"""Writes a value into the file that it is given."""
 
 
 @runtime_checkable
@@ -22,6 +26,8 @@ class BlobStore(Protocol):
       only when all of its bytes are in place, whatever was killed on the way.
     - Every read checks the digest before a byte reaches the caller. A damaged blob raises, it is
       never returned; so does a missing one.
+    - What was found in place, by `has` or `put_*`, stays for a while even where nothing refers to it, so
+      that the caller has the time to do so: the removal of garbage sees that it is relied on.
     - What `put_*` returned survives the death of the process. It survives the loss of power once
       the `sync` after it has returned.
     - All methods may be called from several threads and processes at once.
@@ -30,12 +36,24 @@ class BlobStore(Protocol):
     made by this package and `kind` is a literal of it.
     """
 
+    @property
+    def cache(self) -> Path:
+        """A folder of this machine for what can be made again from the blobs at any time."""
+        ...
+
     def put_bytes(self, data: bytes | memoryview) -> str:
         """Store `data` and return its digest."""
         ...
 
     def put_file(self, path: Path) -> str:
         """Copy the file in and return the digest of its bytes; the original stays untouched."""
+        ...
+
+    def put_stream(self, write: Write) -> tuple[str, int]:
+        """Store what `write` writes into the file that it is given; return its digest and size.
+
+        This spares large values the way through memory.
+        """
         ...
 
     def get_bytes(self, digest: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,8 @@ from interlock.errors import InterlockError
 from interlock.identity.artifact import Artifact
 from interlock.identity.digest import digest_json, digest_value
 from interlock.identity.walk import Naming
-from interlock.stack.sockets import BlobStore
+from interlock.stack.sockets import BlobStore, Write
 from interlock.store.arrange import arrange
-from interlock.store.blobs import LocalStore, Write
 from interlock.store.formats.containers import ContainerFormat, blobs_of, leaf_in, leaf_of
 from interlock.store.formats.format import BLOBS, Format, Stored, UnreadableArtifact, Unstorable, type_name
 from interlock.store.formats.plain import JsonFormat, decode, encode, to_text
@@ -45,8 +43,8 @@ class ArtifactStore:
 
     Args:
         blobs: Where the bytes are.
-        cache: A folder for loaded files and folders; they can be made again at any time. Left out, it lies
-            in the store, or is made for this process where the store is not on this machine.
+        cache: A folder for loaded files and folders; they can be made again at any time. Left out, it is
+            that of the store.
         naming: Names the code of the project for the digests of values: with it, an object is another value
             once a method of its class does something else.
     """
@@ -55,7 +53,7 @@ class ArtifactStore:
         self._naming = naming
         self._blobs = blobs
         self._formats = Formats()
-        self._cache = cache or (blobs.cache if isinstance(blobs, LocalStore) else None)
+        self._cache = cache or blobs.cache
 
     def save(self, value: Any, *, allow_pickle: bool = False) -> Artifact:
         """Store a value and return its artifact; equal bytes are stored once.
@@ -164,8 +162,6 @@ class ArtifactStore:
 
     def arrange(self, files: Mapping[str, str], folders: Iterable[str]) -> Path:
         """Return a folder in which blobs have names; see `interlock.store.arrange`."""
-        if self._cache is None:
-            self._cache = Path(tempfile.mkdtemp(prefix="interlock-"))
         return arrange(self._blobs, self._cache, files, folders)
 
 
@@ -181,14 +177,8 @@ class _Vault:
         return Stored(len(data), self.blobs.put_bytes(data), meta=meta)
 
     def put_stream(self, write: Write, **meta: Any) -> Stored:
-        if isinstance(self.blobs, LocalStore):
-            digest, size = self.blobs.put_stream(write)
-            return Stored(size, digest, meta=meta)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "value")
-            with path.open("xb", buffering=0) as file:
-                write(file)
-            return Stored(path.stat().st_size, self.blobs.put_file(path), meta=meta)
+        digest, size = self.blobs.put_stream(write)
+        return Stored(size, digest, meta=meta)
 
     def put_file(self, path: Path) -> str:
         return self.blobs.put_file(path)

@@ -8,27 +8,28 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from interlock.errors import InterlockError
 from interlock.identity.canonical import canonical_json
-from interlock.identity.digest import PREFIX, digest_bytes, digest_file, digest_hex
+from interlock.identity.digest import PREFIX, digest_bytes, digest_file
+from interlock.stack.sockets import Write
 from interlock.store.faults import ReadFailed
+from interlock.store.keys import ASIDE, blob_path, manifest_folder, manifest_path
 from interlock.store.leftovers import sweep
+from interlock.store.pace import PACE, Pace
 from interlock.store.publish import Pending, drafting, publish_bytes
+from interlock.store.sweeping import sweep_lock
 from interlock.store.verify import Damage, verify_folder
 
-_KIND = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 _NAME = re.compile(r"([0-9a-f]{64})\.json", re.ASCII)
 
 # A blob's permissions tell every process whether power loss can still take it. What a killed process
 # left unsafe becomes safe with the next `sync` of whoever relies on it.
 _UNSAFE, _SAFE = 0o400, 0o444
-
-Write = Callable[[io.RawIOBase], object]
-"""Writes a value into the file that it is given."""
 
 _T = TypeVar("_T")
 _Identity = tuple[int, int, int, int]
@@ -38,7 +39,7 @@ _PIECE = 1 << 20
 class MissingBlob(InterlockError):
     """The store does not hold what is asked for."""
 
-    def __init__(self, digest: str, root: Path) -> None:
+    def __init__(self, digest: str, root: Path | str) -> None:
         super().__init__(
             f"The store does not hold {digest[:19]}….",
             where=str(root),
@@ -50,7 +51,7 @@ class MissingBlob(InterlockError):
 class CorruptBlob(InterlockError):
     """Stored bytes are not those that their digest names. They are set aside, so that they can be made anew."""
 
-    def __init__(self, digest: str, path: Path, problem: str) -> None:
+    def __init__(self, digest: str, path: Path | str, problem: str) -> None:
         super().__init__(
             f"The stored bytes of {digest[:19]}… are damaged: {problem}.",
             where=str(path),
@@ -66,10 +67,18 @@ class LocalStore:
 
     It fills the socket `store`. Files are read-only and never change. One that is found damaged is renamed to
     `<name>.damaged`: `has` then no longer knows it, so what made it runs anew.
+
+    What is found in place instead of being written, and is old, is given a new time, so that a removal of
+    garbage that runs at the same moment leaves it alone.
+
+    Args:
+        root: The folder.
+        pace: From which age on that is done.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, pace: Pace = PACE) -> None:
         self.root = root
+        self.pace = pace
         self._blobs = root / "blobs"
         self._pending = Pending()
         self._verified: dict[Path, _Identity] = {}
@@ -96,12 +105,7 @@ class LocalStore:
             ReadFailed: The file cannot be read.
             WriteFailed: It cannot be written to the store.
         """
-        try:
-            source = path.open("rb", buffering=0)
-        except OSError as error:
-            raise ReadFailed(path, error) from error
-        with source:
-            return self.put_stream(lambda out: _copy(source, out))[0]
+        return self.put_stream(lambda out: copy_into(out, path))[0]
 
     def put_stream(self, write: Write) -> tuple[str, int]:
         """Store what `write` writes into the file that it is given; return its digest and size.
@@ -117,6 +121,20 @@ class LocalStore:
             if not self._knows(path):
                 draft.place(path, self._pending, _UNSAFE)
             return PREFIX + draft.hex, draft.size
+
+    def take(self, pieces: Iterable[bytes], digest: str) -> tuple[str, int]:
+        """Store pieces if they are those of a digest; return the digest and the size that they have.
+
+        Raises:
+            WriteFailed: They cannot be written.
+        """
+        with drafting(self._blobs, hashed=True) as draft:
+            for piece in pieces:
+                draft.write(piece)
+            found, path = PREFIX + draft.hex, self._blob(digest)
+            if found == digest and not self._knows(path):
+                draft.place(path, self._pending, _UNSAFE)
+            return found, draft.size
 
     def get_bytes(self, digest: str) -> bytes:
         """Return the bytes of a blob, verified.
@@ -175,7 +193,7 @@ class LocalStore:
     def manifests(self, kind: str) -> Iterator[str]:
         """Yield the digest of every manifest of a kind; files that are none are passed over."""
         try:
-            with os.scandir(self._manifests(kind)) as entries:
+            with os.scandir(self.root / manifest_folder(kind)) as entries:
                 names = sorted(entry.name for entry in entries)
         except FileNotFoundError:
             return
@@ -215,8 +233,26 @@ class LocalStore:
             status = path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return False
+        if not stat.S_ISREG(status.st_mode):
+            return False
+        if status.st_mtime < time.time() - self.pace.fresh and not self._refresh(path):
+            return False
         self._note_unsafe(path, status)
-        return stat.S_ISREG(status.st_mode)
+        return True
+
+    def _refresh(self, path: Path) -> bool:
+        """Give a file a new time, unless it was removed meanwhile; tell whether it is there."""
+        try:
+            with sweep_lock(self.root, shared=True):
+                before = _identity(path.lstat())
+                os.utime(path)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # a store that cannot be written to: nobody removes anything from it either
+        if self._verified.get(path) == before:
+            self._verified[path] = _identity(path.stat())
+        return True
 
     def _note_unsafe(self, path: Path, status: os.stat_result) -> None:
         if stat.S_IMODE(status.st_mode) == _UNSAFE:
@@ -252,20 +288,14 @@ class LocalStore:
         self._verified.pop(path, None)
         # A store that cannot be written to is still read: the error says what is damaged.
         with contextlib.suppress(OSError):
-            path.rename(path.with_name(f"{path.name}.damaged"))
+            path.rename(path.with_name(path.name + ASIDE))
         return CorruptBlob(digest, path, problem)
 
     def _blob(self, digest: str) -> Path:
-        name = digest_hex(digest)
-        return self._blobs / name[:2] / name
-
-    def _manifests(self, kind: str) -> Path:
-        if not _KIND.fullmatch(kind):
-            raise ValueError(f"{kind!r} is no kind of manifest")
-        return self.root / "manifests" / kind
+        return self.root / blob_path(digest)
 
     def _manifest(self, kind: str, digest: str) -> Path:
-        return self._manifests(kind) / f"{digest_hex(digest)}.json"
+        return self.root / manifest_path(kind, digest)
 
 
 def _identity(status: os.stat_result) -> _Identity:
@@ -279,12 +309,13 @@ def _reading(path: Path, read: Callable[[Path], _T]) -> _T:
         raise ReadFailed(path, error) from error
 
 
-def _copy(source: io.FileIO, out: io.RawIOBase) -> None:
-    while True:
-        try:
-            piece = source.read(_PIECE)
-        except OSError as error:
-            raise ReadFailed(Path(str(source.name)), error) from error
-        if not piece:
-            return
-        out.write(piece)
+def copy_into(out: io.RawIOBase, path: Path) -> None:
+    """Write a file into another one.
+
+    Raises:
+        ReadFailed: The file cannot be read.
+    """
+    source = _reading(path, lambda one: one.open("rb", buffering=0))
+    with source:
+        while piece := _reading(path, lambda _: source.read(_PIECE)):
+            out.write(piece)

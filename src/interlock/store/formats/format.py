@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from interlock.errors import InterlockError
 from interlock.identity.artifact import Artifact
-from interlock.store.blobs import Write
+from interlock.stack.sockets import Write
 
 PICKLE_HINT = "Or allow pickle for the step that returns it: @step(pickle=True)."
 BLOBS = "blobs"

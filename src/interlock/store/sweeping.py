@@ -1,0 +1,58 @@
+"""The removal of files that nobody relies on, safe beside processes that begin to rely on them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from interlock import failpoints
+
+LOCK = "sweep.lock"
+_AT_ONCE = 200
+
+
+@contextlib.contextmanager
+def sweep_lock(root: Path, *, shared: bool) -> Iterator[None]:
+    """Hold the lock of a store's files: shared to refresh one, alone to remove some.
+
+    Raises:
+        OSError: The lock cannot be made.
+    """
+    handle = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def remove_old(root: Path, paths: Iterable[Path], before: float) -> list[tuple[Path, int]]:
+    """Remove files that are still older than a time, and return them with their sizes.
+
+    Raises:
+        OSError: A file cannot be removed.
+    """
+    removed: list[tuple[Path, int]] = []
+    waiting = list(paths)
+    for first in range(0, len(waiting), _AT_ONCE):
+        with sweep_lock(root, shared=False):
+            for path in waiting[first : first + _AT_ONCE]:
+                size = _remove(path, before)
+                if size is not None:
+                    removed.append((path, size))
+    return removed
+
+
+def _remove(path: Path, before: float) -> int | None:
+    try:
+        status = path.lstat()
+        if status.st_mtime >= before:
+            return None
+        failpoints.hit("sweep.remove")
+        path.unlink()
+    except FileNotFoundError:
+        return None
+    return status.st_size
