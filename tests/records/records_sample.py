@@ -15,6 +15,7 @@ from interlock.identity.canonical import canonical_json
 from interlock.identity.digest import digest_bytes, digest_json
 from interlock.identity.profile import Column, Profile
 from interlock.records.model import AttemptRecord, Fence, MetricPoint, StepRecord, VerdictRecord
+from interlock.records.place import Place, Server
 from interlock.records.records import Records
 from interlock.records.schema import metadata
 
@@ -45,8 +46,18 @@ class FolderManifests:
                 yield file.parent.name, f"blake3:{file.name}", json.loads(file.read_bytes())
 
 
+ADDRESS = "address"
+"""A file in the folder of a test: the URL of the database that its records are in."""
+
+
+def place_in(folder: Path) -> Place:
+    """Return where the records of a folder are: in a file there, or in the database that it names."""
+    address = folder / ADDRESS
+    return Server(address.read_text()) if address.exists() else folder / "records.db"
+
+
 def open_records(folder: Path) -> Records:
-    return Records.open(folder / "records.db", FolderManifests(folder / "manifests"))
+    return Records.open(place_in(folder), FolderManifests(folder / "manifests"))
 
 
 def build_artifact(value: object = 42) -> Artifact:

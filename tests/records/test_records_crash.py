@@ -74,8 +74,8 @@ def _states(folder: Path) -> list[dict[str, int]]:
         states += [dict.fromkeys(count(records), 0), count(records)]
         write = records.database.write
 
-        def counting(work, *, durable=False):
-            result = write(work, durable=durable)
+        def counting(work, **options):
+            result = write(work, **options)
             states.append(count(records))
             return result
 

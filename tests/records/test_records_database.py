@@ -75,7 +75,7 @@ def test_a_file_of_a_later_version_is_refused_with_both_versions(tmp_path: Path)
     with pytest.raises(RecordsTooNew) as caught:
         open_records(tmp_path)
     assert str(caught.value).splitlines() == [
-        f"The records file has version 7, this Interlock knows versions up to {SCHEMA_VERSION}.",
+        f"The records have version 7, this Interlock knows versions up to {SCHEMA_VERSION}.",
         f"  at {tmp_path / 'records.db'}",
         "  Update Interlock: pip install --upgrade interlock",
     ]

@@ -1,4 +1,4 @@
-"""Where a run reads and writes: one store and one records file of one project."""
+"""Where a run reads and writes: the store and the records of one project."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from interlock.engine.rebuild import rebuild_if_lost
+from interlock.engine.place import records_place
+from interlock.engine.rebuild import open_records
 from interlock.identity.code import project_naming
 from interlock.records.records import Records
 from interlock.stack.config import Project
@@ -33,11 +34,10 @@ def open_context(project: Project) -> Iterator[RunContext]:
     Raises:
         InterlockError: The home folder cannot be made or written, or the records are of a newer version.
     """
-    home = project.home.create()
+    project.home.create()
     store = store_of(project)
-    records = Records.open(home.records, store)
+    records = open_records(records_place(project), store)
     try:
-        rebuild_if_lost(records, store)
         yield RunContext(project, store, ArtifactStore(store, naming=project_naming(project.root)), records)
     finally:
         records.close()

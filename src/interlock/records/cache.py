@@ -6,21 +6,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from interlock.identity.artifact import Artifact
 from interlock.records.database import Database
 from interlock.records.jsontext import loads
+from interlock.records.ledger import by_dialect
 from interlock.records.model import CacheEntry, ItemRecord, StepRecord
 from interlock.records.schema import cache, runs, steps
 
-_NEW = insert(cache)
-_SAVE = _NEW.on_conflict_do_update(
-    index_elements=["key"],
-    set_={name: _NEW.excluded[name] for name in ("run_id", "node", "outputs", "created_at")},
-    # The later one holds, whichever is written first: runs overlap, and a rebuild has an order of its own.
-    where=_NEW.excluded.created_at >= cache.c.created_at,
-)
+
+def _saving(insert: Any) -> sa.Insert:
+    new = insert(cache)
+    saving: sa.Insert = new.on_conflict_do_update(
+        index_elements=["key"],
+        set_={name: new.excluded[name] for name in ("run_id", "node", "outputs", "created_at")},
+        # The later one holds, whichever is written first: runs overlap, and a rebuild has an order of its own.
+        where=new.excluded.created_at >= cache.c.created_at,
+    )
+    return saving
+
+
+_SAVE = by_dialect(_saving)
 _OUTPUTS = sa.select(cache.c.outputs).where(cache.c.key == sa.bindparam("wanted"))
 _RAW = [
     sa.type_coerce(one, sa.Text).label(one.name) if one.name == "outputs" else one for one in cache.columns
@@ -74,7 +80,8 @@ class Cache:
         Most look-ups of the next run are among them.
         """
         last = sa.select(runs.c.id).where(runs.c.pipeline == pipeline)
-        last = last.where(runs.c.id.in_(sa.select(steps.c.run_id).where(steps.c.key.is_not(None))))
+        keyed = sa.select(steps.c.run_id).where(steps.c.run_id == runs.c.id, steps.c.key.is_not(None))
+        last = last.where(keyed.exists())
         wanted = last.order_by(runs.c.sequence.desc()).limit(1).scalar_subquery()
         query = sa.select(*_RAW).join(steps, steps.c.key == cache.c.key).where(steps.c.run_id == wanted)
         return Entries({row["key"]: row for row in self._database.rows(query)})
@@ -91,7 +98,7 @@ def write_entries(
     """Write the entries of steps, or of items, that ran and may be reused."""
     rows = [_row(run_id, s) for s in done if s.state == "ran" and s.cacheable and s.key]
     if rows:
-        connection.execute(_SAVE, rows)
+        connection.execute(_SAVE(connection), rows)
 
 
 def _row(run_id: str, step: StepRecord | ItemRecord) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Certificates:
 
 
 def _write_certificate(connection: sa.Connection, body: Body, digest: str) -> None:
-    connection.execute(_SAVE, row_of(certificates, body, digest))
+    connection.execute(_SAVE(connection), row_of(certificates, body, digest))
 
 
 CERTIFICATE = Fact("certificate", ("run_id", "number"), _write_certificate)

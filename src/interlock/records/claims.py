@@ -41,12 +41,12 @@ class Claims:
         row = {"key": key, "run_id": run_id, "node": node, "at": time.time()}
 
         def work(connection: sa.Connection) -> str | None:
-            if connection.execute(_TAKE, row).rowcount == 1:
+            if connection.execute(_TAKE(connection), row).rowcount == 1:
                 return None
-            holder = connection.execute(_HOLDER, {"wanted": key}).one()
-            if holder.run_id != run_id and holder.status == "running":
+            holder = connection.execute(_HOLDER, {"wanted": key}).first()
+            if holder is not None and holder.run_id != run_id and holder.status == "running":
                 return str(holder.run_id)
-            connection.execute(_TAKE_OVER, row)
+            connection.execute(_TAKE_OVER(connection), row)
             return None
 
         return self._database.write(work)

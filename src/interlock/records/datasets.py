@@ -136,15 +136,15 @@ def _record(row: Mapping[str, Any]) -> SnapshotRecord:
 
 
 def _write_snapshot(connection: sa.Connection, body: Body, digest: str) -> None:
-    connection.execute(_SAVE, row_of(snapshots, body, digest))
+    connection.execute(_SAVE(connection), row_of(snapshots, body, digest))
 
 
 def _write_profile(connection: sa.Connection, body: Body, digest: str) -> None:
-    connection.execute(_SAVE_PROFILE, row_of(profiles, body, digest))
+    connection.execute(_SAVE_PROFILE(connection), row_of(profiles, body, digest))
 
 
 def _write_pin(connection: sa.Connection, body: Body, digest: str) -> None:
-    connection.execute(_SAVE_PIN, row_of(pins, body, digest))
+    connection.execute(_SAVE_PIN(connection), row_of(pins, body, digest))
 
 
 PROFILE = Fact("profile", ("digest",), _write_profile)

@@ -26,7 +26,8 @@ class Deployments:
     ) -> Deployment:
         """Record the deployment of an alias as it now is, in place of what was recorded before."""
         deployment = Deployment(model, alias, url, pid, version, state, time.time())
-        self._database.change(_SAVE, vars(deployment))
+        row = vars(deployment)
+        self._database.write(lambda connection: connection.execute(_SAVE(connection), row), alone=False)
         return deployment
 
     def get(self, model: str, alias: str) -> Deployment | None:

@@ -32,7 +32,7 @@ class Environments:
 
 
 def _write_environment(connection: sa.Connection, body: Body, digest: str) -> None:
-    connection.execute(_SAVE, row_of(environments, body, digest))
+    connection.execute(_SAVE(connection), row_of(environments, body, digest))
 
 
 ENVIRONMENT = Fact("environment", ("digest",), _write_environment)

@@ -1,10 +1,9 @@
-"""What can go wrong with the records file, and how the driver's errors are told in those words."""
+"""What can go wrong with the records, and how SQLite's errors are told in those words; `postgres_faults` tells the others."""
 
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from sqlalchemy.exc import DBAPIError
 
@@ -19,33 +18,33 @@ _REBUILD = "Make them again from the store's manifests: interlock records rebuil
 class RecordsNotOurs(InterlockError):
     """The file is no records file of Interlock."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, place: str, why: str) -> None:
         super().__init__(
             f"The records file cannot be used: {why}.",
-            where=str(path),
+            where=place,
             hint=f"Move it away, or point INTERLOCK_HOME elsewhere. {_REBUILD}",
         )
-        self.path = path
+        self.place = place
 
 
 class RecordsDamaged(InterlockError):
     """The file is a records file, and parts of it cannot be read."""
 
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"The records file is damaged: {why}.", where=str(path), hint=_REBUILD)
-        self.path = path
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(f"The records file is damaged: {why}.", where=place, hint=_REBUILD)
+        self.place = place
 
 
 class RecordsTooNew(InterlockError):
     """A later Interlock wrote the file; this one would not understand it."""
 
-    def __init__(self, path: Path, found: int, known: int) -> None:
+    def __init__(self, place: str, found: int, known: int) -> None:
         super().__init__(
-            f"The records file has version {found}, this Interlock knows versions up to {known}.",
-            where=str(path),
+            f"The records have version {found}, this Interlock knows versions up to {known}.",
+            where=place,
             hint="Update Interlock: pip install --upgrade interlock",
         )
-        self.path = path
+        self.place = place
         self.found = found
         self.known = known
 
@@ -53,41 +52,75 @@ class RecordsTooNew(InterlockError):
 class RecordsNotWritable(InterlockError):
     """The disk is full or failing, or the folder cannot be written; the transaction left no trace."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, place: str, why: str) -> None:
         super().__init__(
             f"The records cannot be written: {why}.",
-            where=str(path),
+            where=place,
             hint="Look at the free space and the permissions of the folder; what was recorded before is safe.",
         )
-        self.path = path
+        self.place = place
 
 
 class RecordsBusy(InterlockError):
     """Another process kept the records locked for longer than we wait."""
 
-    def __init__(self, path: Path, seconds: float) -> None:
+    def __init__(self, place: str, seconds: float) -> None:
         super().__init__(
             f"The records were locked by another process for more than {seconds:g} s.",
-            where=str(path),
+            where=place,
             hint="Find the process that holds them, for example with: fuser -v records.db",
         )
-        self.path = path
+        self.place = place
+
+
+class RecordsUnreachable(InterlockError):
+    """The server of the records does not answer, or went away and did not come back."""
+
+    def __init__(self, place: str, why: str, *, unsure: bool = False) -> None:
+        lost = " Whether the last write was kept is not known." if unsure else ""
+        super().__init__(
+            f"The server of the records does not answer: {why}.{lost}",
+            where=place,
+            hint="Start it, or correct the address: records = … in [stack.NAME] of interlock.toml.",
+        )
+        self.place = place
+        self.unsure = unsure
+
+
+class RecordsRefused(InterlockError):
+    """The server of the records answers, and lets us not in: the user, the password, the database."""
+
+    def __init__(self, place: str, why: str, hint: str) -> None:
+        super().__init__(f"The server of the records refuses: {why}.", where=place, hint=hint)
+        self.place = place
+
+
+class BadRecordsAddress(InterlockError):
+    """What is to be the address of the records is none."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The address of the records cannot be used: {why}.",
+            hint="It is written like postgresql://user:${PASSWORD}@host:5432/database",
+        )
 
 
 class RecordsForked(InterlockError):
     """A child process uses what its parent opened.
 
-    SQLite remembers locks in the memory of the process, and a fork copies that memory but not the
-    locks: the child would write without any.
+    Two processes on one connection would mix their words. SQLite, besides, remembers locks in the
+    memory of the process, and a fork copies that memory but not the locks: the child would write without any.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: str) -> None:
         super().__init__(
             "The records were opened by the parent of this process, and cannot be used after a fork.",
-            where=str(path),
+            where=place,
             hint="Start the child with multiprocessing.get_context('spawn'), or record from the parent.",
         )
-        self.path = path
+        self.place = place
 
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -106,15 +139,15 @@ def is_busy(error: Exception) -> bool:
     return _code(error) in _BUSY
 
 
-def raise_told(error: Exception, path: Path) -> NoReturn:
+def raise_told(error: Exception, place: str) -> NoReturn:
     """Raise the error in our words, or as it is when it is none of the file's faults."""
     code = _code(error)
     if code in _NOT_WRITABLE:
-        raise RecordsNotWritable(path, _words(error)) from error
+        raise RecordsNotWritable(place, _words(error)) from error
     if code == sqlite3.SQLITE_NOTADB:
-        raise RecordsNotOurs(path, "it is not a SQLite database") from error
+        raise RecordsNotOurs(place, "it is not a SQLite database") from error
     if code == sqlite3.SQLITE_CORRUPT:
-        raise RecordsDamaged(path, _words(error)) from error
+        raise RecordsDamaged(place, _words(error)) from error
     raise error
 
 

@@ -36,7 +36,7 @@ class Items:
         """
 
         def work(connection: sa.Connection) -> None:
-            connection.execute(_SAVE, [{"run_id": run_id, **_row(one)} for one in done])
+            connection.execute(_SAVE(connection), [{"run_id": run_id, **_row(one)} for one in done])
             write_entries(connection, run_id, done)
 
         try:

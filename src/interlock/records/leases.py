@@ -68,7 +68,7 @@ class Leases:
                 return None
             epoch = 1 if row is None else row.epoch + 1
             taken = {"name": name, "holder": holder, "epoch": epoch}
-            connection.execute(_SAVE, taken | {"expires_at": now + seconds, "seconds": seconds})
+            connection.execute(_SAVE(connection), taken | {"expires_at": now + seconds, "seconds": seconds})
             return epoch
 
         return self._database.write(work)

@@ -10,16 +10,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import Insert, insert
 
 from interlock.records.database import Database, Work
 from interlock.records.jsontext import plain
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
+Statement = Callable[[sa.Connection], sa.Insert]
+"""A statement that each database has its own form of; called with the connection that it is for."""
 WriteRows = Callable[[sa.Connection, Body, str], None]
 """Derives the rows of one fact from the body of its manifest and the manifest's digest."""
 
@@ -96,17 +99,37 @@ def next_number(connection: sa.Connection, column: sa.Column[int], *where: sa.Co
     return (highest or 0) + 1
 
 
-def upsert(table: sa.Table) -> Insert:
-    """Return the INSERT that replaces the row of the same primary key. Build it once, at import."""
-    statement = insert(table)
+def by_dialect(build: Callable[[Any], sa.Insert]) -> Statement:
+    """Return the statement that `build` makes of a dialect's own `insert`, made once for each dialect."""
+
+    @cache
+    def made(dialect: str) -> sa.Insert:
+        return build(import_module(f"sqlalchemy.dialects.{dialect}").insert)
+
+    return lambda connection: made(connection.dialect.name)
+
+
+def upsert(table: sa.Table) -> Statement:
+    """Return the INSERT that replaces the row of the same primary key."""
     key = [column.name for column in table.primary_key]
-    rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
-    return statement.on_conflict_do_update(index_elements=key, set_=rest)
+
+    def build(insert: Any) -> sa.Insert:
+        new = insert(table)
+        rest = {c.name: new.excluded[c.name] for c in table.columns if c.name not in key}
+        replacing: sa.Insert = new.on_conflict_do_update(index_elements=key, set_=rest)
+        return replacing
+
+    return by_dialect(build)
 
 
-def insert_once(table: sa.Table) -> Insert:
+def insert_once(table: sa.Table) -> Statement:
     """Return the INSERT that leaves a row of the same primary key as it is."""
-    return insert(table).on_conflict_do_nothing()
+
+    def build(insert: Any) -> sa.Insert:
+        new: sa.Insert = insert(table).on_conflict_do_nothing()
+        return new
+
+    return by_dialect(build)
 
 
 def row_of(table: sa.Table, body: Body, digest: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Metrics:
         if not rows:
             return
         try:
-            self._database.write(lambda connection: write_points(connection, rows))
+            self._database.write(lambda connection: write_points(connection, rows), alone=False)
         except IntegrityError as error:
             raise unknown_run(self._database, points[0].run_id) from error
 

@@ -26,7 +26,7 @@ def read_patch(connection: sa.Connection, digest: str) -> str:
 
 
 def _write_patch(connection: sa.Connection, body: Body, digest: str) -> None:
-    connection.execute(_SAVE, {"digest": digest, "text": body["text"]})
+    connection.execute(_SAVE(connection), {"digest": digest, "text": body["text"]})
 
 
 PATCH = Fact("patch", ("text",), _write_patch)

@@ -52,9 +52,9 @@ class RecordsNotEmpty(InterlockError):
 
     def __init__(self, where: str) -> None:
         super().__init__(
-            "The records can only be rebuilt into an empty file.",
+            "Records can only be filled where there are none yet.",
             where=where,
-            hint="Move records.db, records.db-wal and records.db-shm away first.",
+            hint="Name another file or database, or move away what is there.",
         )
 
 
@@ -76,22 +76,33 @@ def rebuild(records: Records, manifests: Iterable[Manifest]) -> Rebuilt:
     Raises:
         RecordsNotEmpty: There are rows already.
     """
-    chosen, skipped = choose(manifests)
+    known = list(manifests)
 
     def work(connection: sa.Connection) -> Rebuilt:
         if not is_empty(connection):
-            raise RecordsNotEmpty(str(records.database.path))
-        counts: Counter[str] = Counter()
-        faults = list(skipped)
-        for fact, digest, body in chosen:
-            why = _write(connection, fact, digest, body)
-            if why:
-                faults.append((fact.kind, digest, why))
-            else:
-                counts[fact.kind] += 1
-        return Rebuilt(dict(counts), faults)
+            raise RecordsNotEmpty(records.database.place)
+        return fill(connection, known)
 
     return records.database.write(work, durable=True)
+
+
+def fill(connection: sa.Connection, manifests: Iterable[Manifest]) -> Rebuilt:
+    """Write the rows of manifests into empty tables."""
+    chosen, faults = choose(manifests)
+    counts: Counter[str] = Counter()
+    for fact, digest, body in chosen:
+        why = _write(connection, fact, digest, body)
+        if why:
+            faults.append((fact.kind, digest, why))
+        else:
+            counts[fact.kind] += 1
+    return Rebuilt(dict(counts), faults)
+
+
+def empty(connection: sa.Connection) -> None:
+    """Delete every row of every table."""
+    for table in reversed(metadata.sorted_tables):
+        connection.execute(sa.delete(table))
 
 
 def is_empty(connection: sa.Connection) -> bool:

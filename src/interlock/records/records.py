@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from interlock.extras import require
 from interlock.records.cache import Cache
 from interlock.records.certificates import Certificates
 from interlock.records.claims import Claims
@@ -18,11 +18,13 @@ from interlock.records.leases import Leases
 from interlock.records.ledger import Ledger, ManifestSink
 from interlock.records.logs import Logs
 from interlock.records.metrics import Metrics
+from interlock.records.place import Place, Server
 from interlock.records.registry import Models
 from interlock.records.runs import Runs
 from interlock.records.signals import Decisions, Signals
+from interlock.records.sqlite import SqliteDatabase
 from interlock.records.steps import Steps
-from interlock.records.upgrade import prepare
+from interlock.records.upgrade import Fill, prepare
 from interlock.records.windows import Windows
 
 
@@ -33,8 +35,7 @@ class Records:
     returns; what it returns of a run's end, a version or an alias survives a power loss as well.
 
     Attributes:
-        created: Whether `open` made the file just now. Where the store holds manifests already, that
-            is the moment to `rebuild`.
+        created: Whether `open` made them just now.
     """
 
     def __init__(self, database: Database, manifests: ManifestSink, *, created: bool) -> None:
@@ -60,25 +61,32 @@ class Records:
         self.leases = Leases(database)
 
     @classmethod
-    def open(cls, path: Path, manifests: ManifestSink) -> Self:
-        """Open the records file at `path`, make it when there is none, bring it to this version.
+    def open(cls, place: Place, manifests: ManifestSink, *, fill: Fill = lambda _: None) -> Self:
+        """Open the records at a place, make them when there are none, bring them to this version.
+
+        Args:
+            place: A SQLite file, or a database of a PostgreSQL server.
+            manifests: Where the manifests of facts are put.
+            fill: Writes what new records begin with, in the transaction that makes them.
 
         Raises:
-            RecordsNotOurs: Something else is at `path`.
+            RecordsNotOurs: Something else is there.
             RecordsTooNew: A later Interlock wrote it.
             RecordsNotWritable: It cannot be written.
             RecordsDamaged: It cannot be read.
             RecordsBusy: It stayed locked.
+            RecordsUnreachable, RecordsRefused, BadRecordsAddress: The server cannot be reached.
+            MissingExtra: The driver for PostgreSQL is not installed.
         """
-        database = Database(path)
+        database = open_database(place)
         try:
-            return cls(database, manifests, created=prepare(database))
+            return cls(database, manifests, created=prepare(database, fill))
         except BaseException:
             database.close()
             raise
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -88,3 +96,18 @@ class Records:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def open_database(place: Place) -> Database:
+    """Return the database at a place, as it is and without looking into it.
+
+    Raises:
+        BadRecordsAddress: The address is none.
+        MissingExtra: The driver for PostgreSQL is not installed.
+    """
+    if not isinstance(place, Server):
+        return SqliteDatabase(place)
+    require("psycopg", extra="postgres")
+    from interlock.records.postgres import PostgresDatabase  # imports the driver
+
+    return PostgresDatabase(place)

@@ -32,7 +32,7 @@ def move_body(move: AliasMove) -> dict[str, Any]:
 
 
 def _write_version(connection: sa.Connection, body: Body, digest: str) -> None:
-    connection.execute(_SAVE_VERSION, row_of(model_versions, body, digest))
+    connection.execute(_SAVE_VERSION(connection), row_of(model_versions, body, digest))
     place = {"model": body["model"], "number": body["number"]}
     connection.execute(
         sa.delete(verdicts).where(verdicts.c.model == body["model"], verdicts.c.number == body["number"])
@@ -44,9 +44,11 @@ def _write_version(connection: sa.Connection, body: Body, digest: str) -> None:
 
 def _write_move(connection: sa.Connection, body: Body, digest: str) -> None:
     """Write the move and let the alias follow; moves must come in the order of their numbers."""
-    connection.execute(_SAVE_MOVE, row_of(alias_moves, body, digest))
+    connection.execute(_SAVE_MOVE(connection), row_of(alias_moves, body, digest))
     if body["version"] is not None:
-        connection.execute(_SAVE_ALIAS, {name: body[name] for name in ("model", "alias", "version")})
+        connection.execute(
+            _SAVE_ALIAS(connection), {name: body[name] for name in ("model", "alias", "version")}
+        )
     else:
         gone = sa.delete(aliases).where(aliases.c.model == body["model"], aliases.c.alias == body["alias"])
         connection.execute(gone)

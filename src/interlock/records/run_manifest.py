@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from interlock.records.ledger import Body, Fact, Ledger, row_of, upsert
 from interlock.records.metrics import rows_of_series, series_body, write_points
 from interlock.records.model import RunRecord
+from interlock.records.run_values import write_values
 from interlock.records.schema import runs
 from interlock.records.steps import steps_body, steps_of, write_fingerprints, write_steps
 
@@ -22,8 +23,9 @@ def state_run(ledger: Ledger, connection: sa.Connection, run: RunRecord) -> str:
 
 
 def write_run(connection: sa.Connection, body: Body, digest: str) -> None:
-    """Write the row of the run itself; its steps and points were written as they happened."""
-    connection.execute(_SAVE, row_of(runs, body, digest))
+    """Write the row of the run itself and what it is found by; its steps and points were written as they happened."""
+    connection.execute(_SAVE(connection), row_of(runs, body, digest))
+    write_values(connection, body)
 
 
 def write_whole_run(connection: sa.Connection, body: Body, digest: str) -> None:

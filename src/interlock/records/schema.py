@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 from interlock.records.jsontext import dumps, loads
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Counts up with every migration; kept in the file as `user_version` and as Alembic's revision."""
 
 APPLICATION_ID = 0x494C4B31
@@ -89,7 +89,8 @@ def _flag(name: str) -> sa.Column[bool]:
 
 
 def _number(name: str = "id") -> sa.Column[int]:
-    return sa.Column(name, sa.Integer, primary_key=True)
+    # SQLite gives numbers by itself to INTEGER only, which has 64 bits there.
+    return sa.Column(name, sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True)
 
 
 runs = sa.Table(
@@ -122,7 +123,27 @@ runs = sa.Table(
     _maybe_text("manifest"),
     sa.UniqueConstraint("pipeline", "number"),
     sa.Index("runs_by_sequence", "sequence"),
-    sa.Index("runs_by_status", "status"),
+    # With the third column a list of one pipeline's runs of one status reads the index alone.
+    sa.Index("runs_by_pipeline", "pipeline", "sequence", "status"),
+    sa.Index("runs_by_status", "status", "sequence"),
+    sa.Index("runs_by_version_id", "version_id"),
+)
+
+run_values = (
+    sa.Table(  # the metrics, params and tags of `runs`, and the last points of series: to be searched
+        "run_values",
+        metadata,
+        _text("run_id", primary_key=True),
+        _text("kind", primary_key=True),
+        _text("name", primary_key=True),
+        _maybe_real("number"),
+        _maybe_text("text"),
+        _int("sequence"),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
+        # A search reads one of these and no table; `sequence` is that of the run, the order of a list.
+        sa.Index("run_values_by_number", "kind", "name", "number", "sequence", "run_id"),
+        sa.Index("run_values_by_text", "kind", "name", "text", "sequence", "run_id"),
+    )
 )
 
 steps = sa.Table(

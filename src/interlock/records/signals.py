@@ -183,11 +183,11 @@ class Decisions:
 
 
 def _write_signal(connection: sa.Connection, body: Body, digest: str) -> None:
-    connection.execute(_SAVE_SIGNAL, row_of(signals, body, digest))
+    connection.execute(_SAVE_SIGNAL(connection), row_of(signals, body, digest))
 
 
 def _write_decision(connection: sa.Connection, body: Body, digest: str) -> None:
-    connection.execute(_SAVE_DECISION, row_of(decisions, body, digest))
+    connection.execute(_SAVE_DECISION(connection), row_of(decisions, body, digest))
 
 
 SIGNAL = Fact("signal", ("id",), _write_signal)

@@ -65,7 +65,7 @@ class Steps:
                 release(connection, run_id, worked_on)
 
         try:
-            self._database.write(work)
+            self._database.write(work, alone=False)
         except IntegrityError as error:
             raise unknown_run(self._database, run_id) from error
         self._known.update(fresh)
@@ -117,10 +117,10 @@ def write_steps(connection: sa.Connection, run_id: str, done: Sequence[StepRecor
     if not done:
         return
     bodies = [step_body(step) for step in done]
-    connection.execute(_SAVE_STEP, [{"run_id": run_id, **body} for body in bodies])
+    connection.execute(_SAVE_STEP(connection), [{"run_id": run_id, **body} for body in bodies])
     made = [row for step in done for row in _artifact_rows(run_id, step)]
     if made:
-        connection.execute(_SAVE_ARTIFACT, made)
+        connection.execute(_SAVE_ARTIFACT(connection), made)
     write_entries(connection, run_id, done)
 
 
@@ -128,7 +128,7 @@ def write_fingerprints(connection: sa.Connection, parts: Mapping[str, Mapping[st
     """Write what fingerprints were made of, once each."""
     if parts:
         rows = [{"digest": digest, "parts": dict(made_of)} for digest, made_of in parts.items()]
-        connection.execute(_SAVE_FINGERPRINT, rows)
+        connection.execute(_SAVE_FINGERPRINT(connection), rows)
 
 
 def read_steps(connection: sa.Connection, run_id: str) -> list[StepRecord]:

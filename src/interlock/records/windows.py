@@ -59,7 +59,7 @@ class Windows:
 
 
 def _write_window(connection: sa.Connection, body: Body, digest: str) -> None:
-    connection.execute(_SAVE, row_of(windows, body, digest))
+    connection.execute(_SAVE(connection), row_of(windows, body, digest))
 
 
 WINDOW = Fact("window", ("id",), _write_window)

@@ -269,10 +269,17 @@ class EngineConfig(Table):
         return self
 
 
+def _records_address(uri: str) -> str:
+    if not uri.startswith(("postgresql://", "postgres://", "postgresql+psycopg://", "${")):
+        raise ValueError(
+            'records are kept in a database such as "postgresql://user:${PASSWORD}@host/database"'
+        )
+    return uri
+
+
 class StackConfig(Table):
     """`[stack.NAME]`: the systems that a project works with. What is left out is embedded."""
 
-    not_yet = {"records": "the records are a SQLite file in this version"}
     store: Annotated[str, AfterValidator(store_address)] | None = Field(
         default=None,
         min_length=1,
@@ -282,6 +289,10 @@ class StackConfig(Table):
         default=20 * 10**9,
         gt=0,
         description="How much of a store in a bucket is kept on this machine, unused things leaving first.",
+    )
+    records: Annotated[str, AfterValidator(_records_address)] | None = Field(
+        default=None,
+        description="The PostgreSQL database of the records: postgresql://user:${PASSWORD}@host/database.",
     )
     engine: Annotated[EngineConfig, BeforeValidator(_named_only)] = Field(
         default_factory=EngineConfig, description="What runs the steps."

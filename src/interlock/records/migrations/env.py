@@ -5,9 +5,12 @@ from __future__ import annotations
 from alembic import context
 
 from interlock.records.schema import metadata
+from interlock.records.stamps import version_table
 
+connection = context.config.attributes["connection"]
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=connection,
+    version_table=version_table(connection.dialect.name),
     target_metadata=metadata,
     render_as_batch=True,
 )

@@ -15,16 +15,29 @@ _SCHEME = re.compile(r"([a-z][a-z0-9]*(?:\+[a-z0-9_]+)?)://|(duckdb):")
 class UnsetVariable(InterlockError):
     """An address names an environment variable that is not set."""
 
-    def __init__(self, dataset: str, name: str) -> None:
+    def __init__(self, address: str, name: str) -> None:
         super().__init__(
-            f"The uri of the dataset {dataset!r} needs the environment variable {name}, which is not set.",
+            f"{address} needs the environment variable {name}, which is not set.",
             hint=f"Set it before the command:  {name}=… interlock …",
         )
         self.name = name
 
 
 def resolved(dataset: str, uri: str) -> str:
+    """Return the uri of a dataset with the values of its placeholders, see `filled_in`.
+
+    Raises:
+        UnsetVariable: One is not set.
+    """
+    return filled_in(f"The uri of the dataset {dataset!r}", uri)
+
+
+def filled_in(address: str, uri: str) -> str:
     """Return a uri with the values of its `${NAME}` placeholders, those before an `@` written as addresses need it.
+
+    Args:
+        address: What the uri is, in words, for the error.
+        uri: The uri as it was written.
 
     Raises:
         UnsetVariable: One is not set.
@@ -32,8 +45,8 @@ def resolved(dataset: str, uri: str) -> str:
     head, _, rest = uri.partition("://")
     user, at, place = _user_and_place(rest)
     if not at or head == "s3":
-        return _filled(dataset, uri)
-    return f"{head}://{_filled(dataset, user, quoted=True)}@{_filled(dataset, place)}"
+        return _filled(address, uri)
+    return f"{head}://{_filled(address, user, quoted=True)}@{_filled(address, place)}"
 
 
 def recorded(uri: str) -> str:
@@ -66,11 +79,11 @@ def _user_and_place(rest: str) -> tuple[str, str, str]:
     return rest.rpartition("@")
 
 
-def _filled(dataset: str, text: str, *, quoted: bool = False) -> str:
+def _filled(address: str, text: str, *, quoted: bool = False) -> str:
     def value(found: re.Match[str]) -> str:
         known = os.environ.get(found[1])
         if known is None:
-            raise UnsetVariable(dataset, found[1])
+            raise UnsetVariable(address, found[1])
         return quote(known, safe="") if quoted else known
 
     return _PLACEHOLDER.sub(value, text)

@@ -51,3 +51,12 @@ def _datasets() -> None:
         sa.Column("manifest", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("dataset", name="pk_pins"),
     )
+
+
+def downgrade() -> None:
+    """Drop the tables and the columns; what they hold of runs is in the manifests too."""
+    for table in ("pins", "profiles", "certificates"):
+        op.drop_table(table)
+    op.drop_column("environments", "origins")
+    for name in reversed(_OF_RUNS):
+        op.drop_column("runs", name)

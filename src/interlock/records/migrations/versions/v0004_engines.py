@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -39,3 +39,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_claims")),
     )
     op.create_index("claims_by_run", "claims", ["run_id"])
+
+
+def downgrade() -> None:
+    """Drop what is gone with the runs that were at work, and what the cache has too."""
+    op.drop_table("claims")
+    op.drop_table("items")
