@@ -74,6 +74,7 @@ class Driver:
         self._progress = progress
         self._finished = finished or Finished({})
         self._held: list[Task] = []  # another run is at work on these
+        self._looked = 0.0
         self._ids = itertools.count()
         self._tracked: dict[str, _Tracked] = {}
         self._waiting: deque[Task] = deque()
@@ -144,36 +145,46 @@ class Driver:
         if task.number == 1 and task.item is None:
             self._journal.flush()
             if not self._claim(task):
-                self._held.append(task)
+                self._begin_ready()  # there may be what follows it, where another run has made it
                 return
             self._progress.step_started(task.node, self._frontier.positions[task.node])
         engine.submit(task)
         self._under_way += 1
 
     def _claim(self, task: Task) -> bool:
-        """Tell whether this run may do the work of a step; not while another one is at the same."""
+        """Tell whether this run may do the work of a step; not where another one is at the same, or has done it."""
         tracked = self._tracked[task.node]
-        shared = step_of(tracked.node).options.cache and self._lookup.caching
-        key = tracked.key.key if shared else f"{self._job.id} {task.node}"
-        return self._job.context.records.claims.take(key, self._job.id, task.node) is None
+        claims = self._job.context.records.claims
+        if not (step_of(tracked.node).options.cache and self._lookup.caching):
+            claims.take(f"{self._job.id} {task.node}", self._job.id, task.node, unless_made=False)
+            return True
+        taken = claims.take(tracked.key.key, self._job.id, task.node, unless_made=True)
+        if taken == "made" and not self._is_found(tracked):  # its bytes are gone
+            taken = claims.take(tracked.key.key, self._job.id, task.node, unless_made=False)
+        if taken == "held":
+            self._held.append(task)
+        return taken == "mine"
+
+    def _is_found(self, tracked: _Tracked) -> bool:
+        """Take what another run has made since this one looked, if it is there."""
+        found, reason = self._lookup.find(tracked.node, tracked.key)
+        if found is None:
+            return False
+        seconds = time.perf_counter() - tracked.clock
+        self._journal.cached(tracked.node, tracked.key, reason, found, seconds)
+        self._tell(tracked.node, "cached", seconds, reason)
+        self._settle(tracked, found, {})
+        return True
 
     def _look_again(self) -> None:
-        """Take what other runs have made meanwhile; let what they gave up come to its turn."""
-        if not self._held:
+        """Let what other runs were at work on come to its turn again."""
+        now = time.monotonic()
+        if not self._held or now < self._looked + _LOOK_EVERY:
             return
+        self._looked = now
         self._job.context.records.runs.mark_lost()
         held, self._held = self._held, []
-        for task in held:
-            tracked = self._tracked[task.node]
-            found, reason = self._lookup.find(tracked.node, tracked.key)
-            if found is None:
-                self._waiting.append(task)
-                continue
-            seconds = time.perf_counter() - tracked.clock
-            self._journal.cached(tracked.node, tracked.key, reason, found, seconds)
-            self._tell(tracked.node, "cached", seconds, reason)
-            self._settle(tracked, found, {})
-        self._begin_ready()
+        self._waiting.extend(held)
 
     def _pause(self) -> float | None:
         """Return how long to wait for what is under way; None for as long as it takes."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 import sqlalchemy as sa
 
 from interlock.records.database import Database
 from interlock.records.ledger import insert_once, upsert
 from interlock.records.model import Claim
-from interlock.records.schema import claims, runs
+from interlock.records.schema import cache, claims, runs
+
+Taken = Literal["mine", "made", "held"]
 
 _TAKE = insert_once(claims)
 _TAKE_OVER = upsert(claims)
@@ -21,6 +24,7 @@ _HOLDER = (
 _RELEASE = sa.delete(claims).where(
     claims.c.run_id == sa.bindparam("run"), claims.c.node == sa.bindparam("wanted")
 )
+_MADE = sa.select(cache.c.key).where(cache.c.key == sa.bindparam("wanted"))
 _OF_RUN = sa.select(claims.c.node, claims.c.key, claims.c.at).where(claims.c.run_id == sa.bindparam("run"))
 
 
@@ -33,21 +37,31 @@ class Claims:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take(self, key: str, run_id: str, node: str) -> str | None:
-        """Claim a key for a run; return the run that has it, where that is another one that runs.
+    def take(self, key: str, run_id: str, node: str, *, unless_made: bool) -> Taken:
+        """Claim a key for a run.
 
-        Whether the process of that run still lives is for `Runs.mark_lost` to find out.
+        Args:
+            key: A cache key.
+            run_id: The run.
+            node: What it will be at work on.
+            unless_made: Not where the cache has an entry by now.
+
+        Returns:
+            "mine", "made" (the cache has it by now), or "held": another run that runs has the claim. Whether the process
+            of that run still lives is for `Runs.mark_lost` to find out.
         """
         row = {"key": key, "run_id": run_id, "node": node, "at": time.time()}
 
-        def work(connection: sa.Connection) -> str | None:
+        def work(connection: sa.Connection) -> Taken:
+            if unless_made and connection.execute(_MADE, {"wanted": key}).first() is not None:
+                return "made"
             if connection.execute(_TAKE(connection), row).rowcount == 1:
-                return None
+                return "mine"
             holder = connection.execute(_HOLDER, {"wanted": key}).first()
             if holder is not None and holder.run_id != run_id and holder.status == "running":
-                return str(holder.run_id)
+                return "held"
             connection.execute(_TAKE_OVER(connection), row)
-            return None
+            return "mine"
 
         return self._database.write(work)
 
