@@ -7,7 +7,8 @@ from that one graph.
 from __future__ import annotations
 
 from interlock.api import Pipeline, log, log_figure, log_table, pipeline
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, StopRun
+from interlock.graph.branches import either, when
 from interlock.graph.pipeline import data, deployable
 from interlock.graph.step import fit, split, step
 
@@ -16,8 +17,10 @@ __version__ = "0.1.0"
 __all__ = [
     "InterlockError",
     "Pipeline",
+    "StopRun",
     "data",
     "deployable",
+    "either",
     "fit",
     "log",
     "log_figure",
@@ -25,4 +28,5 @@ __all__ = [
     "pipeline",
     "split",
     "step",
+    "when",
 ]

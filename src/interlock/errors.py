@@ -53,6 +53,18 @@ class Stopped(BaseException):
         self.exit_code = 128 + number
 
 
+class StopRun(Exception):
+    """Raised by a step to end its run early and well: what has not run is skipped, and no model comes of it.
+
+    Args:
+        reason: Why there is nothing more to do, in words.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = str(reason).strip() or "no reason given"
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of what an error says; its traceback has the rest."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), "")

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from interlock.graph.model import GraphError
+from interlock.graph.output import Output, TraceError
 from interlock.graph.pipeline import Pipeline
 from interlock.graph.step import StepDefinitionError, StepOutputError, fit, split, step
-from interlock.graph.tracing import Output, TraceError
 
 
 @step

@@ -9,11 +9,11 @@ import pytest
 
 from interlock.graph.annotations import ConnectionTypeError, fits
 from interlock.graph.model import Const, CycleError, Graph, GraphError, Group, Node, Ref, UnknownNode
+from interlock.graph.output import TraceError
 from interlock.graph.params import ParamError
 from interlock.graph.pipeline import DeployableError, Pipeline, PipelineFailed, data, deployable
 from interlock.graph.slices import check_deployable
 from interlock.graph.step import step
-from interlock.graph.tracing import TraceError
 
 
 @step
@@ -194,7 +194,7 @@ def test_map_over_what_is_no_list_says_how_to_give_it_whole() -> None:
 def test_a_pipeline_inside_a_pipeline_becomes_part_of_it() -> None:
     inner = Pipeline(lambda x: add(x), name="inner")
     graph = trace(lambda: add(inner(1)))
-    assert [node.name for node in graph.nodes] == ["add", "add#2"]
+    assert [node.name for node in graph.nodes] == ["inner/add", "add"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from interlock.records.records import Records
 
 
 class RecordsRunner:
-    """Records, for each signal, a run and a version of the next outcome: passed, refused, failed or the same as version 1."""
+    """Records, for each signal, a run and a version of the next outcome: passed, refused, failed,
+    stopped early or the same as version 1."""
 
     def __init__(self, context: RunContext, outcomes: Sequence[str] = ()) -> None:
         self.outcomes = list(outcomes)
@@ -48,6 +49,9 @@ class RecordsRunner:
         if outcome == "failed":
             records.runs.finish(run.id, "failed", error="boom", snapshots=self._snapshots())
             return RunReport(run.id, None, "step 'learn' failed: boom")
+        if outcome == "stopped":
+            records.runs.finish(run.id, "stopped", snapshots=self._snapshots())
+            return RunReport(run.id, None, needless="nothing new since yesterday")
         records.runs.finish(run.id, "succeeded", metrics={"error": 1.0}, snapshots=self._snapshots())
         if outcome == "same":
             records.runs.set_model_version(run.id, 1)

@@ -105,13 +105,14 @@ def report(**body: object) -> str:
             Ended(0, report(), ""),
             RunReport("m/1", None, "the pipeline names no deployable, so that no model came of the run"),
         ),
+        (Ended(0, report(status="stopped", no_model="nothing new"), ""), RunReport("m/1", None, needless="nothing new")),
         (Ended(1, "", "Traceback\nModule 'x' cannot be imported\n"), RunReport(None, None, "Traceback Module 'x' cannot be imported")),
         (Ended(1, '{"error": {"kind": "ParamError", "what": "no param"}}', "much"), RunReport(None, None, "no param")),
         (Ended(-9, "", ""), RunReport(None, None, "the run ended with code -9 and said nothing")),
         (Ended(0, report(model=4) + report(model=5), "two"), RunReport(None, None, "two")),
         (Ended(0, "[1]", "a list"), RunReport(None, None, "a list")),
     ],
-    ids=["a version", "a failed step", "no deployable", "no report", "no run", "killed", "two reports", "another value"],
+    ids=["a version", "a failed step", "no deployable", "stopped early", "no report", "no run", "killed", "two reports", "another value"],
 )  # fmt: skip
 def test_the_report_of_a_run_is_read(ended, expected):
     assert read_report(ended) == expected

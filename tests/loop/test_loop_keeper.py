@@ -100,6 +100,19 @@ def test_data_still_being_written_waits_for_a_second_look(world: World):
     assert world.states()[-1] == ("data", "claimed")
 
 
+def test_a_run_that_stops_early_is_no_failure_and_is_not_run_again(world: World):
+    world.turn()
+    world.offset = 7200
+    world.new_data()
+    world.runner.outcomes = ["stopped"]
+    world.turn()
+    assert world.states()[-1] == ("data", "declined")
+    assert world.decisions()[-1] == ("not retrained", "nothing new since yesterday")
+    world.offset = 2 * 7200
+    world.turn()
+    assert world.states() == [("first", "acted"), ("data", "declined")]
+
+
 def test_drift_without_new_data_is_declined(world: World):
     world.turn()
     world.window("drift", alarm=True, values=drift())

@@ -12,6 +12,7 @@ _MARKS = {
     "cached": ("·", "dim"),
     "failed": ("✗", "bold red"),
     "skipped": ("-", "yellow"),
+    "stopped": ("■", "yellow"),
 }
 
 
@@ -26,6 +27,7 @@ class PrintedProgress:
     def __init__(self) -> None:
         self._console = console(stderr=True)
         self._width = 24
+        self._reason = ""  # the latest: what follows from it need not say it again
         self.run: str | None = None
         self.steps: list[StepResult] = []
 
@@ -49,9 +51,11 @@ class PrintedProgress:
         mark, style = _MARKS[result.state]
         word = "" if result.state == "ran" else f"  {result.state}"
         seconds = "" if result.state == "skipped" else shown_seconds(result.seconds)
-        self._say(f"  {mark} {result.name:<{self._width}} {seconds:>8}{word}", style=style)
+        new = result.state in ("skipped", "stopped") and result.reason != self._reason
+        why, self._reason = (f": {result.reason}" if new else ""), result.reason
+        self._say(f"  {mark} {result.name:<{self._width}} {seconds:>8}{word}{why}", style=style)
 
     def run_finished(self, run_id: str, status: str, seconds: float) -> None:
         """Print how the run ended."""
-        style = "bold green" if status == "succeeded" else "bold red"
+        style = {"succeeded": "bold green", "stopped": "bold yellow"}.get(status, "bold red")
         self._say(f"run {run_id} {status} in {shown_seconds(seconds)}", style=style)

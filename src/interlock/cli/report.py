@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def run_report(made: Build) -> dict[str, Any]:
     """Return what `interlock run --json` prints."""
     from interlock.engine.recordable import recordable
+    from interlock.models.built import why_no_model
 
     run = made.run
     report: dict[str, Any] = {
@@ -30,7 +31,8 @@ def run_report(made: Build) -> dict[str, Any]:
         "model": made.version.number if made.version else None,
         "gates": [{"gate": v.gate, "passed": v.passed, "reason": v.reason} for v in made.verdicts],
     }
-    return report | {"hint": next_step(made)}
+    nothing = why_no_model(run)
+    return report | ({"no_model": nothing} if nothing else {}) | {"hint": next_step(made)}
 
 
 def broken_report(
@@ -50,12 +52,23 @@ def broken_report(
 
 
 def _step(step: StepResult) -> dict[str, Any]:
-    return {"name": step.name, "state": step.state, "seconds": step.seconds, "error": step.error}
+    return {
+        "name": step.name,
+        "state": step.state,
+        "seconds": step.seconds,
+        "reason": step.reason,
+        "error": step.error,
+    }
 
 
 def next_step(made: Build) -> str:
     """Return the command that a user will want next."""
+    from interlock.models.built import why_no_model
+
     version = made.version
+    nothing = why_no_model(made.run)
+    if nothing:
+        return f"No model came of it: {nothing}"
     if made.run.status != "succeeded":
         return f"interlock show {made.run.id}"
     if version is None:

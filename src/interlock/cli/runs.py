@@ -79,7 +79,7 @@ def _check_known(context: RunContext, pipeline: str) -> None:
 
 
 def _checked_status(status: str | None) -> Any:
-    known = ("running", "succeeded", "failed", "refused", "cancelled", "lost")
+    known = ("running", "succeeded", "stopped", "failed", "refused", "cancelled", "lost")
     if status is not None and status not in known:
         raise UsageError(f"There is no run status {status!r}.", hint=f"Known: {', '.join(known)}.")
     return status

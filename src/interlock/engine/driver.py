@@ -22,7 +22,8 @@ from interlock.engine.retries import delay_after
 from interlock.engine.socket import Engine, Job
 from interlock.engine.worker import Outcome, StepFailed, Task, step_of
 from interlock.errors import InterlockError
-from interlock.graph.model import Node
+from interlock.graph.conditions import ConditionError, taken, why_left_out, words_of_choice
+from interlock.graph.model import RESULT, Node, Ref
 from interlock.identity.artifact import Artifact
 
 _LOOK_EVERY = 0.2
@@ -56,6 +57,11 @@ class Driver:
 
     A step is finished when its record is committed: whatever kills this process after that, the next run takes it
     from the cache.
+
+    Attributes:
+        results: What became of each step.
+        left_out: Why steps in branches that were not taken did not run, by name.
+        stopped: Why the rest was skipped, where a step ended the run early.
     """
 
     def __init__(
@@ -84,6 +90,8 @@ class Driver:
         self._twins: dict[str, list[Node]] = {}  # steps that wait for one with the same key
         self._failure: StepFailed | None = None
         self.results: list[StepResult] = []
+        self.left_out: dict[str, str] = {}
+        self.stopped: str | None = None
 
     def run(self, open_engine: Callable[[Job], Engine]) -> StepFailed | None:
         """Run all steps; return what ended the run, if a step did."""
@@ -97,9 +105,15 @@ class Driver:
                 engine.close()
         if self._failure is not None:
             self._skip_the_rest(f"after {self._failure.step!r} failed")
+        elif self.stopped is not None:
+            self._skip_the_rest(self.stopped)
         self._journal.flush()
         self.results.sort(key=lambda one: self._frontier.positions[one.name])
         return self._failure
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._failure is not None or self.stopped is not None
 
     def _is_busy(self) -> bool:
         return bool(self._under_way or self._waiting or self._spreading or self._delayed or self._held)
@@ -194,10 +208,50 @@ class Driver:
         return min(pauses, default=None)
 
     def _begin_ready(self) -> None:
-        while self._failure is None and (node := self._frontier.next()) is not None:
+        while not self._is_ending and (node := self._frontier.next()) is not None:
             self._begin(node)
 
     def _begin(self, node: Node) -> None:
+        try:
+            why = why_left_out(node, self.left_out, self._value)
+        except ConditionError as error:
+            self._undecided(node, error)
+            return
+        if why:
+            self._leave_out(node, why)
+        elif node.kind == "either":
+            self._choose(node)
+        else:
+            self._begin_step(node)
+
+    def _value(self, ref: Ref) -> Any:
+        return self._job.values.of([ref])[ref]
+
+    def _undecided(self, node: Node, error: ConditionError) -> None:
+        failure = StepFailed.of(node.name, error, where=node.location)
+        self._journal.ran(node, None, "", [Outcome.failed(Task(next(self._ids), node.name), failure)])
+        self._tell(node, "failed", 0.0, "", str(failure))
+        self._give_up(failure)
+
+    def _leave_out(self, node: Node, why: str) -> None:
+        self.left_out[node.name] = why
+        self._journal.left_out(node, why)
+        self._tell(node, "skipped", 0.0, why)
+        self._job.values.consumed(node)
+        self._frontier.finished(node)
+
+    def _choose(self, node: Node) -> None:
+        values, one, words = (
+            self._job.values,
+            taken(node, self.left_out),
+            words_of_choice(node, self.left_out),
+        )
+        outputs = {RESULT: values.artifacts[one]}
+        self._journal.chose(node, words, outputs)
+        self._tell(node, "ran", 0.0, words)
+        self._done(node, outputs, values.in_memory(one))
+
+    def _begin_step(self, node: Node) -> None:
         clock = time.perf_counter()
         key = self._lookup.key(node)
         if key.key in self._twins:
@@ -221,7 +275,7 @@ class Driver:
         if node.mapped:
             self._spread(tracked)
         else:
-            inputs = self._job.values.known(node.refs())
+            inputs = self._job.values.known(node.input_refs())
             self._waiting.append(Task(next(self._ids), node.name, inputs=inputs))
 
     def _spread(self, tracked: _Tracked) -> None:
@@ -250,7 +304,7 @@ class Driver:
         self._spreading.append(self._tasks_of(fanout))
 
     def _tasks_of(self, fanout: Fanout) -> Iterator[Task]:
-        inputs = self._job.values.known(fanout.node.refs())
+        inputs = self._job.values.known(fanout.node.input_refs())
         for place, walked in fanout.missing():
             yield Task(next(self._ids), fanout.node.name, inputs=inputs, item=place, walked=walked)
 
@@ -258,7 +312,9 @@ class Driver:
         task, tracked = outcome.task, self._tracked[outcome.task.node]
         tries = tracked.tries[task.item]
         tries.append(outcome)
-        if outcome.again and self._failure is None:
+        if outcome.stopped is not None:
+            self._stop(tracked, outcome, outcome.stopped)
+        elif outcome.again and not self._is_ending:
             due = time.monotonic() + delay_after(step_of(tracked.node).options, task.number)
             again = replace(task, id=next(self._ids), number=task.number + 1)
             heapq.heappush(self._delayed, (due, again.id, again))
@@ -270,6 +326,17 @@ class Driver:
             tracked.add(tries)
             self._journal.ran(tracked.node, tracked.key, tracked.reason, tries)
             self._ran(tracked, outcome.artifacts, outcome.values)
+
+    def _stop(self, tracked: _Tracked, outcome: Outcome, reason: str) -> None:
+        node, item = tracked.node, outcome.task.item
+        tries = tracked.tries[item]
+        if item is not None and tracked.fanout is not None:
+            self._journal.item(node, item, tracked.fanout.keys[item], "stopped", tries)
+        if not self._is_told(node):
+            self._journal.ran(node, tracked.key, reason, tries)
+            self._tell(node, "stopped", sum(one.usage.seconds for one in tries), reason)
+        self.stopped = self.stopped or f"after {node.name!r} stopped the run: {reason}"
+        self._drop_what_waits()
 
     def _item_ended(self, tracked: _Tracked, fanout: Fanout, outcome: Outcome) -> None:
         place = outcome.task.item or 0
@@ -306,17 +373,25 @@ class Driver:
             self._begin(twin)
 
     def _step_failed(self, tracked: _Tracked, failure: StepFailed) -> None:
-        if tracked.node.name not in {one.name for one in self.results}:  # another item may have failed before
+        if not self._is_told(tracked.node):  # another item may have failed before
             tries = tracked.tries[None]
             self._journal.ran(tracked.node, tracked.key, tracked.reason, tries)
             seconds = sum(one.usage.seconds for one in tries)
             self._tell(tracked.node, "failed", seconds, tracked.reason, str(failure))
-        if self._failure is None:
-            self._failure = failure
-            self._waiting.clear()
-            self._spreading.clear()
-            self._delayed.clear()
-            self._held.clear()
+        self._give_up(failure)
+
+    def _give_up(self, failure: StepFailed) -> None:
+        self._failure = self._failure or failure
+        self._drop_what_waits()
+
+    def _drop_what_waits(self) -> None:
+        self._waiting.clear()
+        self._spreading.clear()
+        self._delayed.clear()
+        self._held.clear()
+
+    def _is_told(self, node: Node) -> bool:
+        return any(one.name == node.name for one in self.results)
 
     def _done(self, node: Node, outputs: Mapping[str, Artifact], values: Mapping[str, Any]) -> None:
         self._job.values.add(node, outputs, values)

@@ -8,7 +8,7 @@ from interlock.engine.context import RunContext
 from interlock.engine.lookup import Lookup, StepKey
 from interlock.engine.values import RunValues
 from interlock.graph.model import Node, Ref, refs_of
-from interlock.graph.slices import MapLengthError, resolve
+from interlock.graph.slices import MapLengthError, resolve, walked_items
 from interlock.identity.artifact import Artifact
 from interlock.store.artifacts import ArtifactStore
 
@@ -82,13 +82,7 @@ def spread(node: Node, key: StepKey, context: RunContext, values: RunValues, loo
         MapLengthError: A mapped input is no list, or the lists are not equally long.
     """
     lists = {name: _list(node, name, context.artifacts, values) for name in node.mapped}
-    lengths = {name: len(one) for name, one in lists.items()}
-    if len(set(lengths.values())) > 1:
-        raise MapLengthError(
-            f"Step {node.name!r} is mapped over lists of different lengths: {lengths}.", where=node.location
-        )
-    count = next(iter(lengths.values()), 0)
-    walked = [{name: one[place] for name, one in lists.items()} for place in range(count)]
+    walked = walked_items(node, lists)
     return Fanout(node, walked, lookup.item_keys(node, key, walked))
 
 

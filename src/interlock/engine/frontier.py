@@ -9,13 +9,13 @@ from interlock.graph.model import Graph, Node
 
 
 class Frontier:
-    """The steps of a graph on their way, in the order in which they may run.
+    """The steps of a graph on their way, and what chooses among them, in the order in which they may run.
 
     Of the steps that may run, the one that stands first in the graph is next.
     """
 
     def __init__(self, graph: Graph) -> None:
-        steps = [node for node in graph.nodes if node.step is not None]
+        steps = [node for node in graph.nodes if node.kind != "data"]
         self.positions = {node.name: position for position, node in enumerate(steps)}
         self._nodes = {node.name: node for node in steps}
         self._missing: dict[str, int] = {}
@@ -34,7 +34,7 @@ class Frontier:
         return self._nodes[heapq.heappop(self._ready)[1]] if self._ready else None
 
     def finished(self, node: Node) -> None:
-        """Note that the outputs of a step are there."""
+        """Note that the outputs of a step are there, or that it is left out."""
         del self._missing[node.name]
         for name in self._followers[node.name]:
             self._missing[name] -= 1

@@ -46,10 +46,18 @@ class Journal:
         started_at = time.time() - seconds
         self._hits.append(replace(record, outputs=outputs, seconds=seconds, started_at=started_at))
 
+    def left_out(self, node: Node, reason: str) -> None:
+        """Note a step in a branch that was not taken."""
+        self._hits.append(self._step(node, "skipped", None, reason))
+
+    def chose(self, node: Node, reason: str, outputs: Mapping[str, Artifact]) -> None:
+        """Note what an `either` gives."""
+        self._hits.append(replace(self._step(node, "ran", None, reason), outputs=outputs))
+
     def ran(
         self,
         node: Node,
-        key: StepKey,
+        key: StepKey | None,
         reason: str,
         tries: Sequence[Outcome],
     ) -> None:
@@ -59,7 +67,7 @@ class Journal:
         for outcome in tries:
             self._heard(node.name, outcome.printed, outcome.metrics)
         record = replace(
-            self._step(node, "failed" if failure else "ran", key, reason),
+            self._step(node, _state(last), key, reason),
             outputs=last.artifacts,
             seconds=sum(one.usage.seconds for one in tries),
             cpu_seconds=sum(one.usage.cpu_seconds for one in tries),
@@ -186,6 +194,12 @@ class Journal:
             inputs=key.inputs if key else {},
             reason=reason,
         )
+
+
+def _state(outcome: Outcome) -> StepState:
+    if outcome.failure is not None:
+        return "failed"
+    return "ran" if outcome.stopped is None else "stopped"
 
 
 def _attempts(tries: Sequence[Outcome]) -> tuple[AttemptRecord, ...]:

@@ -51,5 +51,6 @@ def cache_key(
         inputs: What identifies each input.
         setting: What else all steps of the run depend on, where there is anything.
     """
-    made_of = [KEY_VERSION, fingerprint, dict(inputs), list(node.mapped), list(node.outputs)]
+    mapped = [*node.mapped, "in product"] if node.product else list(node.mapped)
+    made_of = [KEY_VERSION, fingerprint, dict(inputs), mapped, list(node.outputs)]
     return digest_json([*made_of, *([dict(setting)] if setting else [])])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interlock.engine.context import RunContext
 from interlock.engine.datasets import RunDatasets
@@ -101,9 +101,9 @@ class Lookup:
     def _latest(self) -> Entries:
         return self._context.records.cache.latest(self._graph.name)
 
-    def knows(self, node: Node) -> bool:
-        """Tell whether all inputs of a node are known, so that it has a key."""
-        return all(ref in self._identities for ref in node.refs())
+    def knows(self, ref: Ref) -> bool:
+        """Tell whether an output is known."""
+        return ref in self._identities
 
     def key(self, node: Node) -> StepKey:
         """Return the key of a step whose inputs are known.
@@ -149,8 +149,9 @@ class Lookup:
         """
         inputs = inputs_identity(node, self._identities, self._naming)
         whole = {name: one for name, one in inputs.items() if name not in node.mapped}
-        base = digest_json([cache_key(node, key.fingerprint.digest, whole, self._setting), "item"])
-        return [digest_json([base, _walked_identity(one)]) for one in walked]
+        one = replace(node, product=False)  # an item is the same, however the lists are walked
+        base = digest_json([cache_key(one, key.fingerprint.digest, whole, self._setting), "item"])
+        return [digest_json([base, _walked_identity(item)]) for item in walked]
 
     def find_items(self, node: Node, keys: Sequence[str]) -> dict[int, Mapping[str, Artifact]]:
         """Return the earlier outputs for the keys of items, by the place of the item."""

@@ -13,8 +13,8 @@ from interlock.graph.model import Graph, Node, Ref
 from interlock.identity.artifact import Artifact
 from interlock.store.artifacts import ArtifactStore
 
-StepState = Literal["ran", "cached", "failed", "skipped"]
-RunStatus = Literal["succeeded", "failed", "refused", "cancelled"]
+StepState = Literal["ran", "cached", "failed", "skipped", "stopped"]
+RunStatus = Literal["succeeded", "stopped", "failed", "refused", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ class Run:
 
     Attributes:
         id: Such as `delays/3`.
-        status: `succeeded`, `failed`, `refused` (a leak, before anything ran) or `cancelled`.
+        status: `succeeded`, `stopped` (a step ended it early: `StopRun`), `failed`, `refused` (a leak, before
+            anything ran) or `cancelled`.
         metrics: The numbers that the metrics steps returned.
         steps: What became of each step, in order.
         model: The number of the model version that came of it, if one did.
@@ -96,6 +97,11 @@ class Run:
     artifacts: ArtifactStore | None = field(repr=False, default=None)
     datasets: RunDatasets | None = field(repr=False, default=None)
     logged: Callable[[str], Logged] = field(repr=False, default=lambda name: Logged(name, ""))
+
+    @property
+    def stopped(self) -> str | None:
+        """Why a step ended the run early, where one did."""
+        return next((step.reason for step in self.steps if step.state == "stopped"), None)
 
     def __getitem__(self, name: str) -> NodeResult:
         """Return the outputs of a step.

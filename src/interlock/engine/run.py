@@ -200,19 +200,19 @@ class _Running:
         self._progress.run_started(self._id, self._steps)
         try:
             failure = self._driver.run(open_engine)
-            metrics = {} if failure else self._metrics()
+            status = _status(failure, self._driver.stopped)
+            metrics = self._metrics() if status == "succeeded" else {}
         except Exception as error:
             self._finish("failed", error=str(error) or type(error).__name__)
             raise
         except BaseException as error:
             self._finish("cancelled", error=type(error).__name__)
             raise
-        status: RunStatus = "failed" if failure else "succeeded"
         self._finish(status, metrics=metrics, error=str(failure) if failure else None)
         return self._result(status, metrics, failure)
 
     def _metrics(self) -> dict[str, float]:
-        refs = metric_refs(self._graph)
+        refs = [ref for ref in metric_refs(self._graph) if ref.node not in self._driver.left_out]
         return merged_metrics((ref, self._values.of([ref])[ref]) for ref in refs)
 
     def _finish(
@@ -244,6 +244,12 @@ class _Running:
             datasets=self._datasets,
             logged=partial(_logged, self._context.project, self._id),
         )
+
+
+def _status(failure: StepFailed | None, stopped: str | None) -> RunStatus:
+    if failure is not None:
+        return "failed"
+    return "succeeded" if stopped is None else "stopped"
 
 
 def _logged(project: Project, run_id: str, node: str) -> Logged:

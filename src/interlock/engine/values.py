@@ -12,7 +12,7 @@ from typing import Any
 
 from interlock.engine.datasets import SnapshotReader
 from interlock.graph.handing import is_guarded, set_aside
-from interlock.graph.model import Graph, Node, Ref
+from interlock.graph.model import RESULT, Graph, Node, Ref
 from interlock.identity.artifact import Artifact
 from interlock.store.artifacts import ArtifactStore
 
@@ -45,6 +45,10 @@ class RunValues:
     def known(self, refs: Iterable[Ref]) -> dict[Ref, Artifact]:
         """Return the artifacts of some outputs; datasets have none."""
         return {ref: self.artifacts[ref] for ref in refs if ref in self.artifacts}
+
+    def in_memory(self, ref: Ref) -> dict[str, Any]:
+        """Return the value of an output, as that of a node's only output, where it is in memory."""
+        return {RESULT: self._values[ref]} if ref in self._values else {}
 
     def of(self, refs: Iterable[Ref]) -> dict[Ref, Any]:
         """Return the values of some outputs, loading what is not in memory.

@@ -6,7 +6,7 @@ from typing import Any
 
 from interlock.engine.recordable import recordable_value
 from interlock.errors import InterlockError
-from interlock.graph.model import Const, Graph, Input, Node, Ref
+from interlock.graph.model import Condition, Const, Graph, Input, Node, Ref
 from interlock.identity.digest import digest_json, digest_value
 
 KIND = "graph"
@@ -47,9 +47,15 @@ def _node(node: Node) -> dict[str, Any]:
         "step": f"{node.step.module}:{node.step.qualname}" if node.step else None,
         "dataset": node.dataset,
         "mapped": list(node.mapped),
+        **({"product": True} if node.product else {}),
+        **({"when": [_condition(one) for one in node.conditions]} if node.conditions else {}),
         "outputs": list(node.outputs),
         "inputs": {name: _of_node(node, name, value) for name, value in node.inputs.items()},
     }
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {"from": str(condition.ref), "is": condition.wanted}
 
 
 def _of_node(node: Node, name: str, value: Input) -> dict[str, Any]:

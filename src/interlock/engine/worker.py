@@ -17,7 +17,14 @@ from interlock.engine.retries import delay_after, is_retried
 from interlock.engine.seeds import seeded
 from interlock.engine.timeouts import limited
 from interlock.engine.tracking import LoggedMetric, Scope, logging_into
-from interlock.errors import InterlockError, Stopped, first_line, first_user_frame, format_user_traceback
+from interlock.errors import (
+    InterlockError,
+    Stopped,
+    StopRun,
+    first_line,
+    first_user_frame,
+    format_user_traceback,
+)
 from interlock.graph.model import RESULT, Node, Ref, refs_of
 from interlock.graph.slices import call_item, call_node
 from interlock.graph.step import Step
@@ -120,6 +127,7 @@ class Outcome:
     Attributes:
         values: The outputs as they are in memory, where they were made in this process.
         again: Whether the step may be tried again after this failure.
+        stopped: Why the step ended the run early, where it did.
     """
 
     task: Task
@@ -131,6 +139,7 @@ class Outcome:
     printed: Printed = field(default_factory=Printed)
     failure: StepFailed | None = None
     again: bool = False
+    stopped: str | None = None
 
     @classmethod
     def failed(cls, task: Task, failure: StepFailed, *, seconds: float = 0.0, again: bool = False) -> Outcome:
@@ -189,6 +198,11 @@ def attempt_step(
         inputs.check(node)
     except (KeyboardInterrupt, Stopped):
         raise
+    except StopRun as stop:
+        usage = meter.read()
+        attempt = Attempt(task.number, started_at, usage.seconds)
+        metrics = tuple(scope.metrics)
+        return Outcome(task, attempt, usage, metrics=metrics, printed=printed, stopped=stop.reason)
     except BaseException as error:  # noqa: BLE001 - the boundary to user code
         failure = StepFailed.of(node.name, error, where=_user_line(node, error))
         usage = meter.read()
@@ -237,7 +251,7 @@ def _work(
     timed: bool,
 ) -> tuple[dict[str, Artifact], dict[str, Any]]:
     step = step_of(node)
-    values = inputs.of(node.refs() if task.item is None else _whole_refs(node))
+    values = inputs.of(node.input_refs() if task.item is None else _whole_refs(node))
     walked = {name: inputs.load(artifact) for name, artifact in task.walked.items()}
     with ExitStack() as around:
         around.enter_context(printing_into(printed))

@@ -3,7 +3,8 @@
 The rule: edges out of a `@fit` carry learned state, all other edges carry rows. A `@fit` that leads to the
 answer has seen what it is judged on if one and the same row of a source may come to `given` and to the
 `@fit`. What a row may do: any step may pass it on to any of its outputs; a `@split` passes it on to one of
-them only. Reference data carries no rows.
+them only. Reference data carries no rows, and neither does the condition of a branch; an `either` passes on
+the rows of all that it chooses among.
 
 Where nothing but a `@fit` lies between `given` and a source, the rows of `given` came out of that `@fit`:
 it gives rows after all, and is walked through.
@@ -166,7 +167,7 @@ class _Rows:
 
     def _inputs(self, node: Node) -> tuple[Ref, ...]:
         """Return the inputs of a node that carry rows."""
-        return tuple(ref for ref in node.refs() if self._carries(ref))
+        return tuple(ref for ref in node.input_refs() if self._carries(ref))
 
     def _carries(self, ref: Ref) -> bool:
         node = self._graph.node(ref.node)
@@ -178,7 +179,7 @@ class _Rows:
         """Return the nodes whose rows come from a dataset, or from a step that takes nothing."""
         found: set[str] = set()
         for node in self._graph.nodes:
-            own = node.kind != "fit" and not node.refs()
+            own = node.kind != "fit" and not node.input_refs()
             if self._carries(Ref(node.name)) and (
                 own or any(one.node in found for one in self._inputs(node))
             ):
@@ -197,8 +198,8 @@ class _Rows:
             seen.add(node.name)
             if node.kind == "fit":
                 giving.add(node.name)
-            known = [ref.node for ref in node.refs() if ref.node in self._sourced]
-            waiting.extend(known or [ref.node for ref in node.refs()])
+            known = [ref.node for ref in node.input_refs() if ref.node in self._sourced]
+            waiting.extend(known or [ref.node for ref in node.input_refs()])
         return frozenset(giving)
 
     def _why_unknown(self) -> str:

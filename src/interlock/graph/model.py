@@ -11,7 +11,7 @@ from interlock.errors import InterlockError, did_you_mean
 if TYPE_CHECKING:
     from interlock.graph.step import Step
 
-NodeKind = Literal["step", "fit", "split", "data"]
+NodeKind = Literal["step", "fit", "split", "data", "either"]
 GroupKind = Literal["list", "tuple", "dict"]
 
 RESULT = "result"
@@ -80,13 +80,24 @@ def refs_of(value: Input) -> Iterator[Ref]:
             yield from refs_of(item)
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A bool that a step gives, and what it must be for a node to run."""
+
+    ref: Ref
+    wanted: bool = True
+
+
 @dataclass(frozen=True)
 class Node:
-    """One use of a step (or one dataset) in a pipeline.
+    """One use of a step, one dataset, or one `either`, in a pipeline.
 
-    `mapped` names the inputs that hold lists: the step is called once per item, in lockstep, and the
-    node's single output is the list of what the calls returned. `location` is where the user wrote
-    the call, for messages only; it is no part of any identity.
+    `mapped` names the inputs that hold lists: the step is called once per item, and the node's single
+    output is the list of what the calls returned. The lists are walked side by side, or, with `product`,
+    in every combination. `conditions` are the branches that the node stands in. `location` is where the
+    user wrote the call, for messages only; it is no part of any identity.
+
+    A node of the kind `either` has the inputs "0", "1", …, and gives the first of them that there is.
     """
 
     name: str
@@ -96,10 +107,16 @@ class Node:
     reference: bool = False
     inputs: Mapping[str, Input] = field(default_factory=dict)
     mapped: tuple[str, ...] = ()
+    product: bool = False
+    conditions: tuple[Condition, ...] = ()
     outputs: tuple[str, ...] = (RESULT,)
     location: str = ""
 
     def refs(self) -> tuple[Ref, ...]:
+        """Return every node output that this node waits for: its inputs, in their order, and its conditions."""
+        return (*self.input_refs(), *(condition.ref for condition in self.conditions))
+
+    def input_refs(self) -> tuple[Ref, ...]:
         """Return every node output that this node consumes, in the order of its inputs."""
         return tuple(ref for value in self.inputs.values() for ref in refs_of(value))
 

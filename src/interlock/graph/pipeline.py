@@ -9,9 +9,11 @@ from typing import Any
 
 from interlock.errors import InterlockError, first_line, format_user_traceback, shown
 from interlock.graph.annotations import NOTHING, annotations_of, fits, type_name
+from interlock.graph.arguments import bind
 from interlock.graph.model import Deployable, Graph, GraphError, Ref
+from interlock.graph.output import Output, TraceError, user_line, user_location
 from interlock.graph.params import bind_params
-from interlock.graph.tracing import Output, TraceError, current_trace, tracing, user_line, user_location
+from interlock.graph.tracing import current_trace, tracing
 
 
 class DeployableError(GraphError):
@@ -30,7 +32,8 @@ class PipelineFailed(GraphError):
 class Pipeline:
     """A function that connects steps; calling `trace` finds out its graph.
 
-    Called inside another pipeline function, its steps become part of that one.
+    Called inside another pipeline function, its steps become part of that one, under names that begin with its
+    own: `prepare/clean`.
     """
 
     def __init__(self, function: Callable[..., Any], *, name: str | None = None) -> None:
@@ -67,7 +70,7 @@ class Pipeline:
             GraphError: The function connects steps wrongly.
             PipelineFailed: The function raises.
         """
-        with tracing(self.name) as trace:
+        with tracing(self.name, self.function) as trace:
             returned = self._connect(params)
             results = _results(returned, self)
         graph = trace.graph(params, results)
@@ -84,14 +87,27 @@ class Pipeline:
             raise PipelineFailed(self.name, error, where=user_line(error) or self.location) from error
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Connect the steps of this pipeline into the one that is being traced."""
-        if current_trace() is None:
+        """Connect the steps of this pipeline into the one that is being traced, and return what it returns.
+
+        Raises:
+            TraceError: No pipeline is being traced, or the arguments do not fit.
+            ConnectionTypeError: An argument has another type than the param.
+            CycleError: This pipeline is being connected already.
+        """
+        trace, where = current_trace(), user_location()
+        if trace is None:
             raise TraceError(
                 f"Pipeline {self.name!r} is called like a function.",
-                where=user_location(),
+                where=where,
                 hint=f"Run it with {self.name}.run(...), or from the shell: interlock run {self.module}:{self.name}",
             )
-        return self.function(*args, **kwargs)
+        signature = inspect.Signature(list(self.parameters.values()))
+        given = bind(f"Pipeline {self.name!r}", signature, args, kwargs, where)
+        trace.check_params(self.name, self.parameters, given, self.location)
+        with trace.inside(self.name, self.function, self.location):
+            returned = self._connect(given)
+            _results(returned, self)
+        return returned
 
     def __repr__(self) -> str:
         return f"<pipeline {self.name}>"
@@ -146,7 +162,7 @@ def deployable(
         given=_one_output("given", given),
         answer=_one_output("answer", answer),
         metrics=_metric_outputs(metrics),
-        waivers=_checked_waivers(waive or {}),
+        waivers={f"{trace.prefix}{name}": why for name, why in _checked_waivers(waive or {}).items()},
     )
     return trace.deployable
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from interlock.graph.arguments import walk
+from interlock.graph.conditions import combinations, conditions_before, is_there, taken, why_left_out
 from interlock.graph.handing import handed_over, own_copy
 from interlock.graph.model import Const, Deployable, Graph, GraphError, Input, Node, Ref
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
 class SliceError(GraphError):
     """There is no slice between the outputs named."""
+
+
+class NoAnswer(GraphError):
+    """No branch of a slice that leads to the answer was taken."""
 
 
 class MapLengthError(GraphError):
@@ -56,8 +62,40 @@ def slice_graph(graph: Graph, given: Ref, answers: Sequence[Ref]) -> Slice:
             )
     needed = _needed(graph, tuple(answers), live)
     nodes = tuple(node for node in graph.nodes if node.name in needed)
-    frozen = {ref: None for node in nodes for ref in node.refs() if ref != given and ref.node not in needed}
-    return Slice(given, tuple(answers), nodes, tuple(frozen))
+    return Slice(given, tuple(answers), nodes, _frozen(given, nodes))
+
+
+def decided(piece: Slice, left_out: Mapping[str, str], value_of: Callable[[Ref], Any]) -> Slice:
+    """Return a slice as a run decided it: without the nodes that what is frozen keeps from running.
+
+    The conditions that are frozen are decided with it, and are no longer part of it.
+
+    Args:
+        piece: The slice.
+        left_out: Why nodes of the run did not run, by name.
+        value_of: Gives the value of a frozen condition.
+    """
+    live = {node.name for node in piece.nodes}
+    gone = {name: why for name, why in left_out.items() if name not in live and name != piece.given.node}
+    nodes = []
+    for node in piece.nodes:
+        asked = [one for one in node.conditions if one.ref in piece.frozen or one.ref.node in gone]
+        why = why_left_out(replace(node, conditions=tuple(asked)), gone, value_of)
+        if why:
+            gone[node.name] = why
+            continue
+        conditions = tuple(one for one in node.conditions if one not in asked)
+        inputs = node.inputs
+        if node.kind == "either":
+            inputs = {name: ref for name, ref in inputs.items() if ref.node not in gone}  # type: ignore[union-attr]
+        nodes.append(replace(node, conditions=conditions, inputs=inputs))
+    return replace(piece, nodes=tuple(nodes), frozen=_frozen(piece.given, nodes))
+
+
+def _frozen(given: Ref, nodes: Sequence[Node]) -> tuple[Ref, ...]:
+    live = {node.name for node in nodes}
+    found = {ref: None for node in nodes for ref in node.refs() if ref != given and ref.node not in live}
+    return tuple(found)
 
 
 def _live_nodes(graph: Graph, given: Ref) -> frozenset[str]:
@@ -163,18 +201,28 @@ def map_items(node: Node, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
                 f"Step {node.name!r} is mapped over {name!r}, which is {type(value).__name__}, not a list.",
                 where=node.location,
             )
-    lengths = {name: len(value) for name, value in lists.items()}
-    if len(set(lengths.values())) > 1:
-        raise MapLengthError(
-            f"Step {node.name!r} is mapped over lists of different lengths: {lengths}.", where=node.location
-        )
-    count = next(iter(lengths.values()), 0)
     same = {name: value for name, value in arguments.items() if name not in lists}
     return [
         {name: own_copy(value) for name, value in same.items()}
-        | {name: handed_over(value[position]) for name, value in lists.items()}
-        for position in range(count)
+        | {name: handed_over(value) for name, value in item.items()}
+        for item in walked_items(node, lists)
     ]
+
+
+def walked_items(node: Node, lists: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Return what each call of a mapped node takes of its lists.
+
+    Raises:
+        MapLengthError: They are walked side by side, and not equally long.
+    """
+    lengths = {name: len(value) for name, value in lists.items()}
+    if not node.product and len(set(lengths.values())) > 1:
+        raise MapLengthError(
+            f"Step {node.name!r} is mapped over lists of different lengths: {lengths}.",
+            where=node.location,
+            hint=f"For every combination of their items: {node.step.name if node.step else node.name}.product(...)",
+        )
+    return list(walk(lists, product=node.product))
 
 
 def run_slice(
@@ -190,14 +238,29 @@ def run_slice(
         given: The value that stands in for the output `piece.given`.
         frozen: A value for each of `piece.frozen`.
         functions: What to call for a node, by its name, in place of the step's own function.
+
+    Raises:
+        ConditionError: A condition is no bool.
+        NoAnswer: No branch that leads to an answer was taken.
     """
     values: dict[Ref, Any] = {**frozen, piece.given: given}
+    left_out: dict[str, str] = {}
     for node in piece.nodes:
+        why = why_left_out(node, left_out, values.__getitem__) if node.conditions or left_out else ""
+        if why:
+            left_out[node.name] = why
+            continue
+        if node.kind == "either":
+            values[Ref(node.name)] = values[taken(node, left_out)]
+            continue
         function = functions[node.name] if functions else _own_function(node)
         for name, value in call_node(node, function, values).items():
             ref = Ref(node.name, name)
             if ref != piece.given:  # the given's own node may be live only by a cycle, which Graph refuses
                 values[ref] = value
+    for answer in piece.answers:
+        if answer.node in left_out:
+            raise NoAnswer(f"There is no {str(answer)!r}: {left_out[answer.node]}.")
     return {answer: values[answer] for answer in piece.answers}
 
 
@@ -212,12 +275,13 @@ def check_deployable(graph: Graph) -> None:
     """Check that a graph's deployable, if it names one, can be cut out of it.
 
     Raises:
-        SliceError: The answer does not depend on what is given, or no metric on the answer.
+        SliceError: The answer does not depend on what is given, or no metric on the answer; or a branch that is
+            decided for each request may leave it without an answer, or makes a `@fit` learn anew.
     """
     deployable = graph.deployable
     if deployable is None:
         return
-    slice_graph(graph, deployable.given, [deployable.answer])
+    _check_branches(graph, slice_graph(graph, deployable.given, [deployable.answer]))
     judging = judging_metrics(graph, deployable)
     if deployable.metrics and not judging:
         names = ", ".join(repr(str(ref)) for ref in deployable.metrics)
@@ -238,3 +302,42 @@ def judging_metrics(graph: Graph, deployable: Deployable) -> tuple[Ref, ...]:
         slice_graph(graph, deployable.answer, [deployable.answer])  # says so
     live = _live_nodes(graph, deployable.answer)
     return tuple(ref for ref in deployable.metrics if ref.node in live)
+
+
+_MOST_CONDITIONS = 10
+"""How many conditions are looked at in all their combinations; with more, a request finds out."""
+
+
+def _check_branches(graph: Graph, piece: Slice) -> None:
+    live = {node.name for node in piece.nodes}
+    for node in piece.nodes:
+        fed = any(ref == piece.given or ref.node in live for ref in node.input_refs())
+        if node.kind == "fit" and not fed:
+            raise SliceError(
+                f"@fit {node.name!r} stands in a branch that is decided for each request; it would learn anew each time.",
+                where=node.location,
+                hint="Call it outside of the branch, and only what uses it inside.",
+            )
+    unanswered = _unanswered(graph, piece, live)
+    if unanswered is not None:
+        answer, asked = unanswered
+        raise SliceError(
+            f"The answer {str(answer)!r} is missing for a request for which {asked}.",
+            where=graph.node(answer.node).location,
+            hint="Call a step for it in `with branch.otherwise:` too, and answer with either(...) of the two.",
+        )
+
+
+def _unanswered(graph: Graph, piece: Slice, live: Collection[str]) -> tuple[Ref, str] | None:
+    """Return an answer that conditions which are decided for each request may leave out, and when they do."""
+    nodes = {node.name: node for node in graph.nodes}
+    for answer in piece.answers:
+        refs = conditions_before(nodes, [answer.node])
+        asked, fixed = [r for r in refs if r.node in live], [r for r in refs if r.node not in live]
+        if not asked or len(refs) > _MOST_CONDITIONS:
+            continue
+        for known in combinations(fixed):
+            there = {is_there(nodes, answer.node, known | one): one for one in combinations(asked)}
+            if len(there) > 1:
+                return answer, " and ".join(f"{ref} is {value}" for ref, value in there[False].items())
+    return None

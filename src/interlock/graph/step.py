@@ -12,9 +12,11 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from interlock.errors import did_you_mean
 from interlock.graph.annotations import NOTHING, annotations_of, output_clash, output_types, type_name
+from interlock.graph.arguments import bind, bind_lists, walk
 from interlock.graph.model import RESULT, GraphError
 from interlock.graph.options import read_options
-from interlock.graph.tracing import current_trace, user_location
+from interlock.graph.output import user_location
+from interlock.graph.tracing import current_trace
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -151,24 +153,39 @@ class Step(Generic[P, R]):
         trace = current_trace()
         if trace is None:
             return self.function(*args, **kwargs)
-        return cast("R", trace.add_step(self, args, kwargs))
+        arguments = bind(f"Step {self.name!r}", self.signature, args, kwargs, user_location())
+        return cast("R", trace.add_step(self, arguments))
 
     def map(self, *lists: Any, **same: Any) -> Any:
         """Call the step once for each item of the lists, which are walked side by side.
 
-        Positional arguments are lists (a node output that is a list, or a list written down); keyword
-        arguments are given whole to every call. Returns the list of results.
+        Positional arguments are lists (a node output that is a list, or a list written down): they go to the
+        parameters that are not given by keyword, in their order. Keyword arguments are given whole to every
+        call. Returns the list of results.
         """
+        return self._map("map", lists, same)
+
+    def product(self, *lists: Any, **same: Any) -> Any:
+        """Call the step once for each combination of the items of the lists; else as `map`.
+
+        The list of results is in the order of `itertools.product`: the last list is walked fastest.
+        """
+        return self._map("product", lists, same)
+
+    def _map(self, word: str, lists: tuple[Any, ...], same: Mapping[str, Any]) -> Any:
         if not lists:
             raise StepDefinitionError(
-                f"{self.name}.map is given no list to walk over.",
+                f"{self.name}.{word} is given no list to walk over.",
                 where=user_location(),
                 hint="What it walks over is given by position; what is given by keyword goes whole to every call.",
             )
+        called, product = f"Step {self.name!r}", word == "product"
+        arguments, walked = bind_lists(called, self.signature, lists, same, user_location())
         trace = current_trace()
         if trace is not None:
-            return trace.add_step(self, lists, same, mapped=True)
-        return [self.function(*items, **same) for items in zip(*lists, strict=True)]
+            return trace.add_step(self, arguments, walked, product=product)
+        items = walk({name: arguments[name] for name in walked}, product=product)
+        return [self.function(**same, **item) for item in items]  # type: ignore[call-arg]  # bound above
 
     def __reduce__(self) -> tuple[Any, ...] | str:
         """Be pickled by the place where it is defined; by value where it is in no module that can be imported."""

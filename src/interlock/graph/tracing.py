@@ -4,173 +4,110 @@ from __future__ import annotations
 
 import inspect
 import posixpath
-import sys
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from interlock.errors import shown
-from interlock.graph.annotations import (
-    NOTHING,
-    ConnectionTypeError,
-    fits,
-    item_type,
-    items_of,
-    type_name,
-    value_fits,
-)
+from interlock.graph.conditions import is_always_there
+from interlock.graph.connections import Connections, Taker, list_of
 from interlock.graph.model import (
     DATA_PREFIX,
     RESULT,
+    Condition,
     Const,
+    CycleError,
     Deployable,
     Graph,
-    GraphError,
     Group,
     Input,
     Node,
     Ref,
     refs_of,
 )
+from interlock.graph.output import Output, TraceError, user_location
 
 if TYPE_CHECKING:
     from interlock.graph.step import Step
 
-_PACKAGE = __file__.rpartition("graph")[0]
-_TABLE_LIBRARIES = ("numpy", "pandas", "polars", "pyarrow")
+INSIDE = "/"
+"""Stands in the name of a node between a pipeline that is called inside another and its step."""
 
 
-class TraceError(GraphError):
-    """A pipeline function does something that only a step can do, or connects steps wrongly."""
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """A pipeline function that is being called, and what the names of its nodes begin with."""
 
-
-class Output:
-    """What a step returns while tracing: a name for a value that does not exist yet.
-
-    It can be handed to other steps, alone or inside a list, tuple or dict, and nothing else.
-    """
-
-    __slots__ = ("ref", "type")
-
-    def __init__(self, ref: Ref, kind: Any = Any) -> None:
-        object.__setattr__(self, "ref", ref)
-        object.__setattr__(self, "type", kind)
-
-    if TYPE_CHECKING:
-        ref: Ref
-        type: Any
-
-    def __repr__(self) -> str:
-        return f"<output {self.ref}>"
-
-    def _refuse(self, doing: str) -> Any:
-        raise TraceError(
-            f"The pipeline function {doing} {str(self.ref)!r}, which has no value while steps are connected.",
-            where=user_location(),
-            hint="Do this inside a step, and connect the step here.",
-        )
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self._refuse(f"reads the attribute {name!r} of")
-
-    def __iter__(self) -> Iterator[Any]:
-        raise TraceError(
-            f"The pipeline function unpacks or loops over {str(self.ref)!r}, which is one output.",
-            where=user_location(),
-            hint="Annotate the step's return as tuple[A, B] to give it several outputs, or use step.map(...).",
-        )
-
-    def __bool__(self) -> bool:
-        return bool(self._refuse("asks for the truth of"))
-
-    def __hash__(self) -> int:
-        return int(self._refuse("puts into a set or a dict, by its hash,"))
-
-    def __str__(self) -> str:
-        return str(self._refuse("writes into text"))
-
-    def __format__(self, spec: str) -> str:
-        return str(self)
-
-    def __len__(self) -> int:
-        return int(self._refuse("asks for the length of"))
-
-    def __getitem__(self, key: object) -> Any:
-        return self._refuse(f"takes the item {key!r} of")
-
-    def __setitem__(self, key: object, value: object) -> None:
-        self._refuse(f"sets the item {key!r} of")
-
-    def __setattr__(self, name: str, value: object) -> None:
-        self._refuse(f"sets the attribute {name!r} of")
-
-    def __call__(self, *_: object, **__: object) -> Any:
-        """Refuse: an output is no function."""
-        return self._refuse("calls")
-
-    def _convert(self, *_: object, **__: object) -> Any:
-        return self._refuse("converts")
-
-    def _compare(self, _: object) -> Any:
-        return self._refuse("compares")
-
-    def _operate(self, *_: object) -> Any:
-        return self._refuse("computes with")
-
-    __int__ = __float__ = __complex__ = __index__ = __round__ = __array__ = _convert
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _compare
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operate
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = __pow__ = __rpow__ = (
-        _operate
-    )
-    __matmul__ = __rmatmul__ = __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _operate
-    __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _operate
-    __neg__ = __pos__ = __abs__ = __invert__ = _operate
-    __array_ufunc__ = None  # an array that computes with an output leaves it to the output, which refuses
+    function: Callable[..., Any]
+    name: str
+    prefix: str
 
 
 class Trace:
-    """The nodes that one call of a pipeline function has made so far."""
+    """The nodes that one call of a pipeline function has made so far.
 
-    def __init__(self, pipeline: str) -> None:
+    Args:
+        pipeline: The name of the pipeline.
+        function: The pipeline function.
+    """
+
+    def __init__(self, pipeline: str, function: Callable[..., Any]) -> None:
         self.pipeline = pipeline
         self._nodes: dict[str, Node] = {}
-        self._uses: dict[str, tuple[Step[..., Any], int]] = {}
-        self._types: dict[Ref, Any] = {}
-        self._wanted: dict[Ref, tuple[str, Any]] = {}
+        self._uses: dict[str, tuple[object, str, int]] = {}
+        self._connections = Connections(self._nodes)
+        self._scopes = [_Scope(function, pipeline, "")]
+        self._conditions: list[Condition] = []
         self.deployable: Deployable | None = None
 
+    @property
+    def prefix(self) -> str:
+        """What the names of the nodes made now begin with."""
+        return self._scopes[-1].prefix
+
     def add_step(
-        self, step: Step[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], *, mapped: bool = False
+        self,
+        step: Step[..., Any],
+        arguments: Mapping[str, Any],
+        mapped: Sequence[str] = (),
+        *,
+        product: bool = False,
     ) -> Any:
         """Add a node for one call of a step and return its outputs.
 
+        Args:
+            step: The step.
+            arguments: What it is given, by parameter.
+            mapped: The arguments that are walked over.
+            product: Whether they are walked in every combination, rather than side by side.
+
         Raises:
-            TraceError: The arguments do not fit the step's signature, or another step has its name.
+            TraceError: Another step has its name.
             StepDefinitionError: A `@split` has one output.
             ConnectionTypeError: An argument has another type than the step wants.
         """
         where = user_location()
         step.check_outputs()
-        arguments = _bind(step, args, kwargs, where)
-        over = tuple(list(step.signature.parameters)[: len(args)]) if mapped else ()
         inputs = {name: to_input(value, self) for name, value in arguments.items()}
         node = Node(
-            name=self._name_for(step, where),
+            name=self._name_for(step.name, step.function, step.location, where),
             kind=step.kind,
             step=step,
             inputs=inputs,
-            mapped=over,
+            mapped=tuple(mapped),
+            product=product,
+            conditions=tuple(dict.fromkeys(self._conditions)),
             outputs=(RESULT,) if mapped else step.outputs,
             location=where,
         )
-        self._check_types(node, arguments)
+        for name, value in arguments.items():
+            taker = Taker("step", node.name, step.signature.parameters[name], where, step.location)
+            check = self._connections.check_items if name in node.mapped else self._connections.check
+            check(taker, value)
         self._nodes[node.name] = node
-        return self._outputs_of(node)
+        return self._outputs_of(node, step)
 
     def add_data(self, dataset: str, *, reference: bool) -> Output:
         """Add the node of a dataset, or return the one that is there."""
@@ -187,6 +124,96 @@ class Trace:
             )
         return Output(Ref(name))
 
+    def add_either(self, options: Sequence[Any], function: Callable[..., Any]) -> Output:
+        """Add the node that gives the first of some outputs that there is.
+
+        Raises:
+            TraceError: There are fewer than two, one is no output of a step, or one that is always there stands
+                before another.
+        """
+        where = user_location()
+        if len(options) < 2:
+            raise TraceError(f"either(...) takes two outputs or more, not {len(options)}.", where=where)
+        refs = [self._option(one, where) for one in options]
+        for ref in refs[:-1]:
+            if is_always_there(self._nodes, ref.node, self._conditions):
+                raise TraceError(
+                    f"either(...) would always give {str(ref)!r}, which runs in any case.",
+                    where=where,
+                    hint="Call its step in `with when(...):`, or name it last.",
+                )
+        name = self._name_for("either", function, "interlock.either", where)
+        conditions = tuple(dict.fromkeys(self._conditions))
+        inputs = {str(place): ref for place, ref in enumerate(refs)}
+        self._nodes[name] = Node(name, "either", inputs=inputs, conditions=conditions, location=where)
+        first = options[0].type
+        output = Output(Ref(name), first if all(one.type == first for one in options) else Any)
+        self._connections.know(output)
+        return output
+
+    def enter(self, condition: Condition) -> None:
+        """Let the nodes that are added from now on depend on one more condition."""
+        self._conditions.append(condition)
+
+    def leave(self) -> None:
+        """Take back the latest condition."""
+        self._conditions.pop()
+
+    def check_condition(self, output: Output) -> None:
+        """Refuse what no condition can be.
+
+        Raises:
+            TraceError: It is a dataset, or gives something else than a bool.
+        """
+        self.check_known(output.ref)
+        self._connections.check_bool(output.ref, user_location())
+
+    def check_params(
+        self,
+        pipeline: str,
+        parameters: Mapping[str, inspect.Parameter],
+        given: Mapping[str, Any],
+        defined: str,
+    ) -> None:
+        """Check what a pipeline inside this one is given.
+
+        Raises:
+            ConnectionTypeError: An argument has another type than the pipeline wants.
+        """
+        for name, value in given.items():
+            to_input(value, self)
+            self._connections.check(
+                Taker("pipeline", pipeline, parameters[name], user_location(), defined), value
+            )
+
+    @contextmanager
+    def inside(self, pipeline: str, function: Callable[..., Any], defined: str) -> Iterator[None]:
+        """Let the names of the nodes that are added in the block begin with that of a pipeline.
+
+        Raises:
+            CycleError: The pipeline is being called already.
+            TraceError: Another pipeline of this name was called before, or its name cannot be part of another.
+        """
+        where = user_location()
+        running = [scope.function for scope in self._scopes]
+        if function in running:
+            way = [scope.name for scope in self._scopes[running.index(function) :]]
+            raise CycleError(
+                f"Pipeline {pipeline!r} calls itself: {' → '.join([*way, pipeline])}.", where=where
+            )
+        if not pipeline.replace("-", "_").isidentifier():
+            raise TraceError(
+                f"Pipeline {pipeline!r} cannot be called inside another: its name begins the names of its steps.",
+                where=where,
+                hint="Use letters, digits and underscores: @pipeline(name=...).",
+            )
+        name = self._name_for(pipeline, function, defined, where, end=INSIDE)
+        self._scopes.append(_Scope(function, pipeline, name))
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+
     def graph(self, params: Mapping[str, Any], results: tuple[Ref, ...]) -> Graph:
         """Return the finished graph."""
         return Graph(self.pipeline, tuple(self._nodes.values()), self.deployable, dict(params), results)
@@ -198,114 +225,45 @@ class Trace:
                 f"Output {str(ref)!r} was made by another pipeline or another trace.", where=user_location()
             )
 
-    def _name_for(self, step: Step[..., Any], where: str) -> str:
-        first, uses = self._uses.get(step.name, (step, 0))
-        if first.function is not step.function:
+    def _option(self, value: Any, where: str) -> Ref:
+        if not isinstance(value, Output):
+            raise TraceError(f"either(...) takes what steps give, not {shown(value)}.", where=where)
+        self.check_known(value.ref)
+        node = self._nodes[value.ref.node]
+        if node.kind == "data":
             raise TraceError(
-                f"Two different steps of pipeline {self.pipeline!r} are named {step.name!r}: "
-                f"{first.location} and {step.location}.",
+                f"either(...) takes what steps give, not the dataset {node.dataset!r}.",
                 where=where,
-                hint=f"Give one of them another name: @{step.kind}(name=...).",
+                hint="Hand the dataset to a step, and what that step gives to either.",
             )
-        self._uses[step.name] = (first, uses + 1)
-        return f"{step.name}#{uses + 1}" if uses else step.name
+        return value.ref
 
-    def _outputs_of(self, node: Node) -> Any:
-        step = node.step
-        if step is None or node.mapped:
-            kind = list[Any] if step is None else _list_of(step.output_types.get(RESULT, Any))
-            self._types[Ref(node.name)] = kind
-            return Output(Ref(node.name), kind)
-        outputs = [Output(Ref(node.name, name), kind) for name, kind in step.output_types.items()]
-        self._types.update({output.ref: output.type for output in outputs})
+    def _name_for(
+        self, name: str, function: Callable[..., Any], defined: str, where: str, *, end: str = ""
+    ) -> str:
+        key = f"{self.prefix}{name}{end}"
+        first, place, uses = self._uses.get(key, (function, defined, 0))
+        if first is not function:
+            what, word = ("pipelines", "pipeline") if end else ("steps", "step")
+            raise TraceError(
+                f"Two different {what} of pipeline {self._scopes[-1].name!r} are named {name!r}: "
+                f"{place} and {defined}.",
+                where=where,
+                hint=f"Give one of them another name: @{word}(name=...).",
+            )
+        self._uses[key] = (first, place, uses + 1)
+        return f"{self.prefix}{name}#{uses + 1}{end}" if uses else key
+
+    def _outputs_of(self, node: Node, step: Step[..., Any]) -> Any:
+        types = {RESULT: list_of(step.output_types.get(RESULT, Any))} if node.mapped else step.output_types
+        outputs = [Output(Ref(node.name, name), kind) for name, kind in types.items()]
+        for output in outputs:
+            self._connections.know(output)
         if node.outputs == (RESULT,):
             return outputs[0]
         returned = step.signature.return_annotation
         named = isinstance(returned, type) and hasattr(returned, "_make")
         return returned._make(outputs) if named else tuple(outputs)
-
-    def _check_types(self, node: Node, arguments: Mapping[str, Any]) -> None:
-        step = node.step
-        if step is None:
-            return
-        for name, value in arguments.items():
-            wanted = step.signature.parameters[name].annotation
-            if name in node.mapped:
-                self._check_mapped(node, name, value, wanted)
-            elif isinstance(value, Output):
-                self._check_connection(node, name, value.ref, wanted)
-            else:
-                self._check_value(node, name, value, wanted)
-
-    def _check_value(self, node: Node, name: str, value: Any, wanted: Any) -> None:
-        for item, kind in items_of(value, wanted):
-            self._check_item(node, name, item, kind)
-        default = node.step.signature.parameters[name].default if node.step else NOTHING
-        if value is not default and not value_fits(value, wanted, unknown=Output):
-            raise ConnectionTypeError(
-                f"{name!r} of step {node.name!r} takes {type_name(wanted)}, not {repr(value)[:200]}.",
-                where=node.location,
-            )
-
-    def _check_item(self, node: Node, name: str, item: Any, wanted: Any) -> None:
-        if not isinstance(item, Output):
-            for inner, kind in items_of(item, wanted):
-                self._check_item(node, name, inner, kind)
-        elif wanted is not Any:
-            self._check_connection(node, name, item.ref, wanted)
-
-    def _check_connection(self, node: Node, name: str, ref: Ref, wanted: Any) -> None:
-        if self._nodes[ref.node].kind == "data":
-            self._check_loaded_type(node, name, ref, wanted)
-            return
-        have = self._types[ref]
-        if not fits(have, wanted):
-            raise ConnectionTypeError(
-                f"Step {ref.node!r} gives {type_name(have)}, but {name!r} of step {node.name!r} "
-                f"takes {type_name(wanted)}.",
-                where=node.location,
-                hint=f"Change one of the annotations, or put a step between {ref.node!r} and {node.name!r}.",
-            )
-
-    def _check_loaded_type(self, node: Node, name: str, ref: Ref, wanted: Any) -> None:
-        """A dataset is loaded as the type its first consumer is annotated with; the others must agree."""
-        dataset = self._nodes[ref.node].dataset
-        if wanted is NOTHING:
-            raise TraceError(
-                f"{name!r} of step {node.name!r} has no annotation, so it is unknown how to load "
-                f"dataset {dataset!r}.",
-                where=node.step.location if node.step else node.location,
-                hint=f"Write the type, for example: def {node.name}({name}: pd.DataFrame) -> ...",
-            )
-        first_step, first = self._wanted.setdefault(ref, (node.name, wanted))
-        if first != wanted:
-            raise ConnectionTypeError(
-                f"Dataset {dataset!r} is wanted as {type_name(first)} by step {first_step!r} and as "
-                f"{type_name(wanted)} by step {node.name!r}.",
-                where=node.location,
-                hint="Annotate both alike, or convert in a step.",
-            )
-
-    def _check_mapped(self, node: Node, name: str, value: Any, wanted: Any) -> None:
-        if isinstance(value, list | tuple):
-            self._check_value(node, name, list(value), Any if wanted is NOTHING else _list_of(wanted))
-            return
-        kind = self._types.get(value.ref, Any) if isinstance(value, Output) else type(value)
-        item = item_type(kind)
-        if item is None:
-            what = f"gives {type_name(kind)}" if isinstance(value, Output) else f"is {type_name(kind)}"
-            raise ConnectionTypeError(
-                f"{node.step.name if node.step else node.name}.map walks over the list {name!r}, but {shown(value)} "
-                f"{what}, not a list.",
-                where=node.location,
-                hint=f"Pass it by keyword to give it whole to every call: {name}=...",
-            )
-        if not fits(item, wanted):
-            raise ConnectionTypeError(
-                f"{shown(value)} holds items of type {type_name(item)}, but {name!r} of step {node.name!r} takes "
-                f"{type_name(wanted)}.",
-                where=node.location,
-            )
 
 
 _TRACE: ContextVar[Trace | None] = ContextVar("interlock_trace", default=None)
@@ -317,9 +275,9 @@ def current_trace() -> Trace | None:
 
 
 @contextmanager
-def tracing(pipeline: str) -> Iterator[Trace]:
-    """Collect the steps that are called inside the block into a new trace."""
-    trace = Trace(pipeline)
+def tracing(pipeline: str, function: Callable[..., Any]) -> Iterator[Trace]:
+    """Collect the steps that are called inside the block, by this function, into a new trace."""
+    trace = Trace(pipeline, function)
     token = _TRACE.set(trace)
     try:
         yield trace
@@ -327,51 +285,9 @@ def tracing(pipeline: str) -> Iterator[Trace]:
         _TRACE.reset(token)
 
 
-def user_location() -> str:
-    """Return file and line of the innermost frame that is neither ours nor that of a library of tables."""
-    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack() reads source files and is 1,000 times slower
-    while frame.f_back is not None and (
-        frame.f_code.co_filename.startswith(_PACKAGE)
-        or frame.f_globals.get("__name__", "").partition(".")[0] in _TABLE_LIBRARIES
-    ):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def user_line(error: BaseException) -> str:
-    """Return file, line and source of the last line that is not ours among those that an error came through."""
-    frames = [
-        one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(_PACKAGE)
-    ]
-    return f"{frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
-
-
 def _one_name(dataset: str) -> str:
     """Return a path as it is written shortest: `./f.csv` and `f.csv` are one dataset, and one source of rows."""
     return dataset if "://" in dataset else posixpath.normpath(dataset)
-
-
-def _list_of(kind: Any) -> Any:
-    try:
-        return list[kind]
-    except TypeError:
-        return list[Any]
-
-
-def _bind(
-    step: Step[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], where: str
-) -> Mapping[str, Any]:
-    try:
-        bound = step.signature.bind(*args, **kwargs)
-    except TypeError as error:
-        takes = ", ".join(
-            name if parameter.default is inspect.Parameter.empty else f"{name}={parameter.default!r}"
-            for name, parameter in step.signature.parameters.items()
-        )
-        raise TraceError(
-            f"Step {step.name!r} is called wrongly: {error}.", where=where, hint=f"It takes ({takes})."
-        ) from None
-    return bound.arguments
 
 
 def to_input(value: Any, trace: Trace) -> Input:

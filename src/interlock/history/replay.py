@@ -19,7 +19,8 @@ from interlock.engine.metrics import merged_metrics, metric_refs
 from interlock.engine.values import RunValues
 from interlock.engine.worker import run_step
 from interlock.errors import InterlockError
-from interlock.graph.model import Graph, Node, Ref
+from interlock.graph.conditions import ConditionError, taken, why_left_out
+from interlock.graph.model import RESULT, Graph, Node, Ref
 from interlock.history.difference import difference
 from interlock.history.overlay import Overlay
 from interlock.identity.artifact import Artifact
@@ -27,7 +28,9 @@ from interlock.store.artifacts import ArtifactStore
 from interlock.store.blobs import LocalStore
 from interlock.store.opening import StorePlace
 
-Verdict = Literal["identical", "equal", "different", "failed", "not reached", "not compared"]
+Verdict = Literal[
+    "identical", "equal", "different", "failed", "stopped", "skipped", "not reached", "not compared"
+]
 
 
 @dataclass(frozen=True)
@@ -134,37 +137,57 @@ class _Replaying:
         self._values = RunValues(graph, self._artifacts, datasets)
         self._lookup = Lookup(graph, context, datasets, cache=spec.cache, from_step=None, seed=spec.seed)
         self._expected: dict[str, Mapping[str, Artifact]] = {}
+        self._left_out: dict[str, str] = {}
         if spec.expected:
             self._expected = {one.node: one.outputs for one in context.records.steps.of(spec.expected)}
 
     def run(self) -> Replay:
         steps = tuple(self._steps())
-        whole = all(one.verdict not in ("failed", "not reached") for one in steps)
-        refs = metric_refs(self._graph) if whole and not self._spec.steps else ()
+        whole = all(one.verdict not in ("failed", "stopped", "not reached") for one in steps)
+        wanted = metric_refs(self._graph) if whole and not self._spec.steps else ()
+        refs = [ref for ref in wanted if ref.node not in self._left_out]
         metrics = merged_metrics((ref, self._values.of([ref])[ref]) for ref in refs)
         return Replay(steps, metrics)
 
     def _steps(self) -> Iterator[StepReplay]:
         broken: set[str] = set()
+        stopped = False
         for node in self._graph.nodes:
-            if node.step is None:
+            if node.kind == "data":
                 continue
             if self._spec.steps and node.name not in self._spec.steps:
                 self._take_expected(node)
                 continue
-            if any(ref.node in broken for ref in node.refs()):
+            if stopped or any(ref.node in broken for ref in node.refs()):
                 broken.add(node.name)
                 yield StepReplay(node.name, "not reached")
+                continue
+            try:
+                why = why_left_out(node, self._left_out, self._value)
+            except ConditionError as error:
+                broken.add(node.name)
+                yield StepReplay(node.name, "failed", error=str(error))
+                continue
+            if why:
+                self._left_out[node.name] = why
+                yield StepReplay(node.name, "skipped")
                 continue
             # A dataset that is not what it was is no fault of the step that reads it.
             self._values.of(ref for ref in node.refs() if self._graph.node(ref.node).kind == "data")
             made = self._step(node)
+            stopped = made.verdict == "stopped" and not self._spec.given
             if made.verdict == "failed" and not self._spec.given:
                 broken.add(node.name)
             yield made
 
+    def _value(self, ref: Ref) -> Any:
+        return self._values.of([ref])[ref]
+
     def _step(self, node: Node) -> StepReplay:
         clock = time.perf_counter()
+        if node.kind == "either":
+            one = taken(node, self._left_out)
+            return self._made(node, {RESULT: self._values.artifacts[one]}, self._values.in_memory(one), clock)
         found = self._lookup.find(node, self._lookup.key(node))[0] if self._spec.cache else None
         values: Mapping[str, Any] = {}
         if found is None:
@@ -177,7 +200,14 @@ class _Replaying:
                     outcome.usage.seconds,
                     error=outcome.failure.user_traceback or str(outcome.failure),
                 )
+            if outcome.stopped is not None:
+                return StepReplay(node.name, "stopped", outcome.usage.seconds)
             found, values = outcome.artifacts, outcome.values
+        return self._made(node, found, values, clock)
+
+    def _made(
+        self, node: Node, found: Mapping[str, Artifact], values: Mapping[str, Any], clock: float
+    ) -> StepReplay:
         self._add(node, found, values)
         outputs = tuple(self._compared(node, output, found[output]) for output in node.outputs)
         return StepReplay(node.name, worst(outputs), time.perf_counter() - clock, outputs)
@@ -196,6 +226,8 @@ class _Replaying:
         if expected and (self._spec.given or self._spec.steps):
             self._values.add(node, expected, {})
             self._lookup.add(node, expected)
+        elif self._spec.steps:
+            self._left_out[node.name] = "it was skipped"
 
     def _compared(self, node: Node, output: str, found: Artifact) -> OutputReplay:
         expected = self._expected.get(node.name, {}).get(output)
@@ -216,7 +248,16 @@ class _Replaying:
         return self._artifacts.load(artifact, allow_pickle=True)
 
 
-_ORDER: tuple[Verdict, ...] = ("not compared", "identical", "equal", "different", "failed", "not reached")
+_ORDER: tuple[Verdict, ...] = (
+    "not compared",
+    "identical",
+    "equal",
+    "different",
+    "failed",
+    "stopped",
+    "skipped",
+    "not reached",
+)
 
 
 def worst(parts: tuple[OutputReplay, ...] | tuple[StepReplay, ...]) -> Verdict:

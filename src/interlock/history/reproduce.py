@@ -211,6 +211,10 @@ def _beside(step: Mapping[str, Any], recorded: str | None) -> dict[str, Any]:
     verdict = step["verdict"]
     if recorded in ("failed", "skipped") and verdict in ("failed", "not reached"):
         return {**step, "verdict": "identical"}  # it came to nothing then, and comes to nothing now
+    if recorded in ("skipped", "stopped") and verdict == recorded:
+        return {**step, "verdict": "identical"}
+    if recorded != "failed" and verdict in ("skipped", "stopped"):
+        return {**step, "verdict": "different", "error": f"it {recorded} then, and is {verdict} now"}
     if recorded == "failed":
         return {**step, "verdict": "different", "error": "it failed then, and succeeds now"}
     if recorded in ("ran", "cached") and verdict == "not compared":

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from interlock.engine.context import RunContext
 from interlock.engine.wiring import KIND as GRAPH
 from interlock.errors import InterlockError, did_you_mean, shown
 from interlock.history.changes import Change, code_changes, data_changes, setting_changes
 from interlock.history.sources import KeptCode
-from interlock.records.model import RunRecord, StepRecord
-
-Verdict = Literal["ran", "cached", "failed", "skipped"]
+from interlock.records.model import RunRecord, StepRecord, StepState
 
 
 class UnknownStep(InterlockError):
@@ -37,7 +35,7 @@ class Reason:
     """
 
     step: str
-    state: Verdict
+    state: StepState
     words: str
     since: str | None = None
     changes: tuple[Change, ...] = ()
@@ -83,7 +81,7 @@ class _Telling:
 
     def reason(self, step: StepRecord) -> Reason:
         """Return why one step did what it did."""
-        if step.state == "skipped" or step.key is None:
+        if step.state in ("skipped", "stopped") or step.key is None:
             return Reason(step.node, step.state, step.reason)
         if step.state == "cached" and self._against is None:
             return Reason(step.node, "cached", self._words_of_hit(step))

@@ -29,7 +29,7 @@ from interlock.loop.runner import Runner, Running, RunReport
 from interlock.loop.watcher import Watcher
 from interlock.models.registry import CHAMPION, is_stale, may_pass
 from interlock.records.leases import LeaseLost
-from interlock.records.model import Fence, ModelVersion, Signal
+from interlock.records.model import ENDED_WELL, Fence, ModelVersion, Signal
 from interlock.stack.config import RetrainConfig
 
 LEASE_SECONDS = 30.0
@@ -176,6 +176,9 @@ class Keeper:
         self._records.runs.mark_lost()
         runs = runs_of(self._records, signal)
         run_id = report.run or (runs[0].id if runs else None)
+        if report.needless:
+            decline(self._desk(), signal, report.needless, run_id)
+            return
         fail(self._desk(), signal, report.failure or "it reported a version that is not recorded", run_id)
 
     def _settle(self, signal: Signal, version: ModelVersion, unjudged: str = "") -> None:
@@ -252,7 +255,7 @@ def _needless(signal: Signal, known: Known) -> str:
     about = signal.evidence.get("version")
     if signal.kind in _ABOUT_CHAMPION and about != known.champion:
         return f"{reason_of(signal)}: that was about version {about}, which is no longer the champion"
-    seen = known.data is not None and run is not None and run.status == "succeeded" and not known.data_changed
+    seen = known.data is not None and run is not None and run.status in ENDED_WELL and not known.data_changed
     if signal.kind in _ABOUT_DATA and seen and run is not None:
         return f"{reason_of(signal)}: run {run.id} has read all the data that there is"
     return ""

@@ -122,14 +122,14 @@ def settle(desk: Desk, signal: Signal, version: ModelVersion, unjudged: str = ""
     records.signals.close(signal.id, "acted", run_id=run_id, version=number, fence=desk.fence)
 
 
-def decline(desk: Desk, signal: Signal, why: str) -> None:
-    """Close a signal that need not be acted on any more, with the reason.
+def decline(desk: Desk, signal: Signal, why: str, run_id: str | None = None) -> None:
+    """Close a signal that need not be acted on any more, with the reason, and the run that found it so.
 
     Raises:
         LeaseLost: Somebody else took over.
     """
-    desk.decide(signal, "not retrained", why)
-    desk.records.signals.close(signal.id, "declined", fence=desk.fence)
+    desk.decide(signal, "not retrained", why, run_id=run_id)
+    desk.records.signals.close(signal.id, "declined", run_id=run_id, fence=desk.fence)
 
 
 def cool(desk: Desk, signal: Signal, until: float) -> None:

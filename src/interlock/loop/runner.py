@@ -28,11 +28,13 @@ class RunReport:
         run: Its id; None when it never got one.
         version: The number of the model version that came of it.
         failure: Why there is none, in words; empty when there is one.
+        needless: Why the run did well to end without one; empty when it did not.
     """
 
     run: str | None
     version: int | None
     failure: str = ""
+    needless: str = ""
 
 
 class Running(Protocol):
@@ -98,6 +100,8 @@ def read_report(ended: Ended) -> RunReport:
         return RunReport(run, version, "the run took too long and was ended")
     if body is None:
         return RunReport(None, None, _tail(ended) or f"the run ended with code {ended.code} and said nothing")
+    if version is None and (needless := _needless(body)):
+        return RunReport(run, None, needless=needless)
     if version is None:
         return RunReport(run, None, _why(body) or _tail(ended) or f"the run ended with code {ended.code}")
     return RunReport(run, version)
@@ -118,6 +122,11 @@ def _one_object(text: str) -> Mapping[str, Any] | None:
         return None
     known = isinstance(body, dict) and (isinstance(body.get("run"), str) or "error" in body)
     return body if known else None
+
+
+def _needless(body: Mapping[str, Any]) -> str:
+    """Return why a run ended well without a model: a step stopped it, or a branch was not taken."""
+    return str(body.get("no_model", ""))
 
 
 def _why(body: Mapping[str, Any]) -> str:

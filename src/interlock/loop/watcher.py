@@ -11,7 +11,7 @@ from interlock.identity.artifact import Snapshot
 from interlock.loop.occasions import FIRST, Known, due_occasions, first_occasion
 from interlock.loop.triggers import Trigger
 from interlock.models.registry import CHAMPION
-from interlock.records.model import RunRecord, Signal
+from interlock.records.model import ENDED_WELL, RunRecord, Signal
 
 _WINDOWS = 50
 
@@ -128,10 +128,10 @@ class Watcher:
 
 
 def last_run(context: RunContext, model: str) -> RunRecord | None:
-    """Return the run whose data counts as known: the latest that succeeded, else the latest that read any."""
+    """Return the run whose data counts as known: the latest that ended well, else the latest that read any."""
     recent = [run for run in context.records.runs.list(model, limit=200) if run.snapshots]
-    succeeded = [run for run in recent if run.status == "succeeded"]
-    return next(iter(succeeded or recent), None)
+    well = [run for run in recent if run.status in ENDED_WELL]
+    return next(iter(well or recent), None)
 
 
 def difference(then: Snapshot | None, now: Snapshot) -> str:

@@ -15,7 +15,7 @@ from interlock.errors import InterlockError
 from interlock.extras import require
 from interlock.graph.leakage import LeakReport, find_leaks
 from interlock.graph.slices import check_deployable
-from interlock.models.built import Build
+from interlock.models.built import Build, why_no_model
 from interlock.models.codespace import PREFIX
 from interlock.models.gates import parse_gate
 from interlock.stack.targets import Target
@@ -77,7 +77,7 @@ def build(
         record = refuse_run(graph, context, options, "the pipeline leaks")
         raise LeakageRefused(leaks, record.id)
     run = run_graph(graph, context, options, progress=progress)
-    if graph.deployable is None or run.failure is not None:
+    if graph.deployable is None or run.failure is not None or why_no_model(run):
         return Build(run, leaks=leaks)
     from interlock.models.versioning import (
         register,  # brings the codec: a run without a deployable needs none

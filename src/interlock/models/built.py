@@ -26,6 +26,25 @@ class NoVersion(InterlockError):
         self.run = run
 
 
+def why_no_model(run: Run) -> str:
+    """Return why a run that ended well has nothing to deploy, though its pipeline says what; "" where it has.
+
+    A step stopped it, or the branch was not taken in which the given rows or the answer are made.
+    """
+    if run.status == "stopped":
+        return run.stopped or ""
+    made = run.graph.deployable
+    needed = (made.given.node, made.answer.node) if made else ()
+    return next(
+        (
+            f"{step.name}: {step.reason}"
+            for step in run.steps
+            if step.name in needed and step.state == "skipped"
+        ),
+        "",
+    )
+
+
 @dataclass(frozen=True)
 class Build:
     """A run, and the model version that came of it, if the pipeline names a deployable.

@@ -8,7 +8,7 @@ from typing import Any
 from interlock.engine.context import RunContext
 from interlock.engine.result import Run
 from interlock.graph.model import Deployable, Node, Ref, refs_of
-from interlock.graph.slices import Slice, judging_metrics, run_slice, slice_graph
+from interlock.graph.slices import Slice, decided, judging_metrics, run_slice, slice_graph
 from interlock.graph.step import Step
 from interlock.identity.artifact import Artifact
 from interlock.models.bundle_code import collect_code
@@ -52,9 +52,9 @@ def make_bundle(context: RunContext, run: Run, model: str, environment: str | No
     deployable = run.graph.deployable
     if deployable is None:
         raise BundleError(f"Run {run.id} names no deployable; there is nothing to serve.")
-    live = slice_graph(run.graph, deployable.given, [deployable.answer])
-    judging = judging_metrics(run.graph, deployable)
-    judged = slice_graph(run.graph, deployable.answer, judging) if judging else None
+    live = _decided(slice_graph(run.graph, deployable.given, [deployable.answer]), run)
+    judging = [ref for ref in judging_metrics(run.graph, deployable) if ref in run.outputs]
+    judged = _decided(slice_graph(run.graph, deployable.answer, judging), run) if judging else None
     pieces = [piece for piece in (live, judged) if piece is not None]
     code = collect_code(context.project.root, _steps(pieces))
     artifacts = {ref: _frozen(context, run, ref) for piece in pieces for ref in piece.frozen}
@@ -78,6 +78,12 @@ def make_bundle(context: RunContext, run: Run, model: str, environment: str | No
         **_recorded(context, run, deployable, live, frozen, given),
     }
     return context.store.put_manifest(KIND, body)
+
+
+def _decided(piece: Slice, run: Run) -> Slice:
+    """Return a slice without the branches that this run, rather than each request, decided against."""
+    left_out = {step.name: step.reason for step in run.steps if step.state == "skipped"}
+    return decided(piece, left_out, run.value)
 
 
 def _steps(pieces: Sequence[Slice]) -> dict[str, Step[..., Any]]:

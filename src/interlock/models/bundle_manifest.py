@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from interlock.errors import InterlockError
-from interlock.graph.model import Const, Group, Input, Node, Ref
+from interlock.graph.model import Condition, Const, Group, Input, Node, Ref
 from interlock.graph.slices import Slice
 from interlock.graph.step import Step
 from interlock.identity.artifact import Artifact
@@ -16,7 +16,7 @@ from interlock.models.bundle_code import Place
 KIND = "bundle"
 """The kind of a bundle's manifest in the store."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of the manifest; a bundle of a later one is refused."""
 
 LoadStep = Callable[[Place], Step[..., Any]]
@@ -34,7 +34,7 @@ def slice_body(piece: Slice, places: Mapping[str, Place], save: Save) -> dict[st
     return {
         "given": str(piece.given),
         "answers": [str(ref) for ref in piece.answers],
-        "nodes": [_node_body(node, places[node.name], save) for node in piece.nodes],
+        "nodes": [_node_body(node, places.get(node.name), save) for node in piece.nodes],
         "frozen": [str(ref) for ref in piece.frozen],
     }
 
@@ -49,17 +49,19 @@ def slice_of(body: Mapping[str, Any], load_step: LoadStep, load: Load) -> Slice:
     )
 
 
-def _node_body(node: Node, place: Place, save: Save) -> dict[str, Any]:
+def _node_body(node: Node, place: Place | None, save: Save) -> dict[str, Any]:
     return {
         "name": node.name,
         "kind": node.kind,
-        "module": place.module,
-        "qualname": place.qualname,
+        "module": place.module if place else None,
+        "qualname": place.qualname if place else None,
         "inputs": {
             name: _input_body(value, f"input {name!r} of step {node.name!r}", save)
             for name, value in node.inputs.items()
         },
         "mapped": list(node.mapped),
+        "product": node.product,
+        "conditions": [[str(one.ref), one.wanted] for one in node.conditions],
         "outputs": list(node.outputs),
     }
 
@@ -68,9 +70,11 @@ def _node_of(body: Mapping[str, Any], load_step: LoadStep, load: Load) -> Node:
     return Node(
         name=body["name"],
         kind=body["kind"],
-        step=load_step(Place(body["module"], body["qualname"])),
+        step=load_step(Place(body["module"], body["qualname"])) if body["module"] else None,
         inputs={name: _input_of(value, load) for name, value in body["inputs"].items()},
         mapped=tuple(body["mapped"]),
+        product=body.get("product", False),  # neither was there in format 1
+        conditions=tuple(Condition(Ref.parse(ref), wanted) for ref, wanted in body.get("conditions", ())),
         outputs=tuple(body["outputs"]),
     )
 

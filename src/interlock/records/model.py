@@ -9,10 +9,12 @@ from typing import Any, Literal, Self
 
 from interlock.identity.artifact import Artifact, Snapshot
 
-RunStatus = Literal["running", "succeeded", "failed", "refused", "cancelled", "lost"]
+RunStatus = Literal["running", "succeeded", "stopped", "failed", "refused", "cancelled", "lost"]
 """`refused` stopped before its first step (a leak), `lost` is a run whose process died."""
-EndStatus = Literal["succeeded", "failed", "refused", "cancelled"]
-StepState = Literal["ran", "cached", "failed", "skipped"]
+ENDED_WELL = ("succeeded", "stopped")
+"""How a run ends that has done all that there was to do."""
+EndStatus = Literal["succeeded", "stopped", "failed", "refused", "cancelled"]
+StepState = Literal["ran", "cached", "failed", "skipped", "stopped"]
 VersionStatus = Literal["passed", "refused"]
 SignalState = Literal["new", "claimed", "acted", "declined", "failed"]
 ClosedState = Literal["acted", "declined", "failed"]
