@@ -1,36 +1,40 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.append(str(Path(__file__).parent))  # records_sample is shared with child processes, so it is a file
 
-from records_sample import ADDRESS, FolderManifests, open_records
+from records_sample import ADDRESS, open_records
 
-from interlock.records.place import Server
 from interlock.records.records import Records
 from postgres_server import PostgresServer
 
 ON_POSTGRES = pytest.param("postgresql", marks=pytest.mark.xdist_group("postgres"))
 
 
-@pytest.fixture(scope="session")
-def filled_template(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database with empty tables: a copy of it is made faster than the tables are."""
-    name = postgres.create()
-    Records.open(Server(postgres.url(name)), FolderManifests(tmp_path_factory.mktemp("none"))).close()
-    return name
+@pytest.fixture
+def databases(postgres: PostgresServer) -> Iterator[Callable[[], str]]:
+    """Give empty databases, by their URLs, for the time of a test."""
+    taken: list[str] = []
+
+    def give() -> str:
+        taken.append(postgres.take())
+        return postgres.url(taken[-1])
+
+    yield give
+    for name in taken:
+        postgres.give_back(name)
 
 
 @pytest.fixture(params=["sqlite", ON_POSTGRES])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder whose records, see `open_records`, are in a file, and then in a database of a server."""
     if request.param == "postgresql":
-        postgres, template = request.getfixturevalue("postgres"), request.getfixturevalue("filled_template")
-        (tmp_path / ADDRESS).write_text(postgres.url(postgres.create(template)))
+        (tmp_path / ADDRESS).write_text(request.getfixturevalue("databases")())
     return tmp_path
 
 

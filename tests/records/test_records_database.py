@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from records_sample import FolderManifests, count, open_records, tell_story
 
 from interlock.records import database as database_module
-from interlock.records.database import Database
+from interlock.records import sqlite as sqlite_module
 from interlock.records.faults import (
     RecordsBusy,
     RecordsDamaged,
@@ -24,12 +24,18 @@ from interlock.records.faults import (
 )
 from interlock.records.records import Records
 from interlock.records.schema import SCHEMA_VERSION, leases
+from interlock.records.sqlite import SqliteDatabase
 
 _NEW_LEASE = sa.insert(leases)
 
 
 def _lease(name: str) -> dict[str, object]:
     return {"name": name, "holder": None, "epoch": 1, "expires_at": 0.0, "seconds": 1.0}
+
+
+def _sqlite(records: Records) -> SqliteDatabase:
+    assert isinstance(records.database, SqliteDatabase)
+    return records.database
 
 
 def _foreign(path: Path) -> None:
@@ -45,10 +51,10 @@ def test_a_fresh_file_says_that_it_is_fresh_and_a_second_opening_finds_it(tmp_pa
         assert not second.created
 
 
-def test_the_file_has_a_write_ahead_log_and_checks_references(records: Records) -> None:
-    assert records.database.pragma("journal_mode") == [("wal",)]
-    assert records.database.pragma("foreign_keys") == [(1,)]
-    assert records.database.faults() == []
+def test_the_file_has_a_write_ahead_log_and_checks_references(on_sqlite: Records) -> None:
+    assert _sqlite(on_sqlite).pragma("journal_mode") == [("wal",)]
+    assert _sqlite(on_sqlite).pragma("foreign_keys") == [(1,)]
+    assert on_sqlite.database.faults() == []
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,7 @@ def test_what_is_not_ours_is_refused_and_left_as_it_was(tmp_path: Path, make, wo
 
 def test_a_file_of_a_later_version_is_refused_with_both_versions(tmp_path: Path) -> None:
     with open_records(tmp_path) as records:
-        records.database.pragma("user_version = 7")
+        _sqlite(records).pragma("user_version = 7")
     with pytest.raises(RecordsTooNew) as caught:
         open_records(tmp_path)
     assert str(caught.value).splitlines() == [
@@ -136,7 +142,7 @@ def test_a_read_inside_a_read_sees_the_same_state(records: Records, tmp_path: Pa
 
 def test_a_lock_that_does_not_go_away_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "PATIENCE", 0.05)
-    monkeypatch.setattr(database_module, "_POLL", 0.02)
+    monkeypatch.setattr(sqlite_module, "_POLL", 0.02)
     with open_records(tmp_path) as records:
         holder = sqlite3.connect(tmp_path / "records.db", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
@@ -186,7 +192,7 @@ def test_a_forked_child_is_refused_and_its_parent_goes_on(records: Records) -> N
     assert (count(records)["leases"], records.database.faults()) == (2, [])
 
 
-def test_the_lock_is_taken_before_anything_is_read(records: Records, tmp_path: Path) -> None:
+def test_the_lock_is_taken_before_anything_is_read(on_sqlite: Records, tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "records.db", isolation_level=None, timeout=0)
 
     def work(_connection: sa.Connection) -> str:
@@ -194,7 +200,7 @@ def test_the_lock_is_taken_before_anything_is_read(records: Records, tmp_path: P
             other.execute("BEGIN IMMEDIATE")
         return str(caught.value)
 
-    assert records.database.write(work) == "database is locked"
+    assert on_sqlite.database.write(work) == "database is locked"
     other.close()
 
 
@@ -237,7 +243,7 @@ def test_a_database_that_was_closed_opens_again_by_itself(tmp_path: Path) -> Non
 
 
 def test_connections_of_threads_that_ended_are_closed(tmp_path: Path) -> None:
-    database = Database(tmp_path / "records.db")
+    database = SqliteDatabase(tmp_path / "records.db")
     thread = threading.Thread(target=lambda: database.rows(sa.text("SELECT 1")))
     thread.start()
     thread.join()

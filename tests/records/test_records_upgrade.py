@@ -14,9 +14,10 @@ from alembic.config import Config
 from records_sample import count, open_records, tell_story
 
 from interlock.identity.artifact import Part
-from interlock.records.database import Database
 from interlock.records.schema import APPLICATION_ID, SCHEMA_VERSION
-from interlock.records.upgrade import MIGRATIONS, migrate, read_stamp
+from interlock.records.sqlite import SqliteDatabase
+from interlock.records.stamps import read_stamp
+from interlock.records.upgrade import MIGRATIONS, migrate
 
 
 def _schema(path: Path) -> dict[str, object]:
@@ -24,7 +25,13 @@ def _schema(path: Path) -> dict[str, object]:
     with sqlite3.connect(path) as file:
         tables = file.execute("SELECT type, name FROM sqlite_master ORDER BY name").fetchall()
         found: dict[str, object] = {
-            f"{pragma} {name}": sorted(row[1:] for row in file.execute(f"PRAGMA {pragma}({name})"))
+            f"{pragma} {name}": sorted(
+                (
+                    row[2 if pragma == "index_xinfo" else 1 :]
+                    for row in file.execute(f"PRAGMA {pragma}({name})")
+                ),
+                key=repr,
+            )
             for kind, name in tables
             for pragma in ("table_info", "foreign_key_list", "index_list", "index_xinfo")
         }
@@ -45,7 +52,7 @@ def _old_file(path: Path) -> None:
 
 def test_a_fresh_file_has_the_very_schema_that_the_migrations_make(tmp_path: Path) -> None:
     open_records(tmp_path).close()
-    migrated = Database(tmp_path / "migrated.db")
+    migrated = SqliteDatabase(tmp_path / "migrated.db")
     migrated.write(migrate)
     migrated.close()
     assert _schema(tmp_path / "records.db") == _schema(tmp_path / "migrated.db")
@@ -88,7 +95,7 @@ def test_neither_a_fresh_file_nor_one_of_this_version_needs_alembic(tmp_path: Pa
 
 
 def test_a_file_of_the_first_version_keeps_its_runs(tmp_path: Path) -> None:
-    first = Database(tmp_path / "records.db")
+    first = SqliteDatabase(tmp_path / "records.db")
     first.write(lambda connection: migrate(connection, 1))
     first.close()
     with sqlite3.connect(tmp_path / "records.db") as file:
@@ -116,7 +123,7 @@ def _first_version(path: Path) -> None:
         row = ("flights", 1, "blake3:s", "*.csv", "csv", parts, 1.0, "blake3:m")
         connection.exec_driver_sql(f"INSERT INTO snapshots VALUES ({', '.join('?' * len(row))})", row)
 
-    database = Database(path)
+    database = SqliteDatabase(path)
     database.write(work)
     database.close()
 

@@ -39,6 +39,7 @@ def serve(
 ) -> None:
     """Serve a model over HTTP until stopped; a new champion takes over without a dropped request."""
     require_all("starlette", "uvicorn", "orjson", "prometheus_client", "pyarrow", extra="serve")
+    from interlock.engine.place import records_place
     from interlock.serving.endpoint import EndpointSettings
     from interlock.serving.endpoint import serve as run_endpoint
     from interlock.serving.logs import log_to_stderr
@@ -53,8 +54,9 @@ def serve(
         project.home.create(),
         model,
         settings,
-        place=place_of(project),
         announce=lambda url: _announce(model, url),
+        place=place_of(project),
+        records=records_place(project),
     )
 
 

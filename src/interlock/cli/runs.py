@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from interlock.engine.context import RunContext
+    from interlock.records.conditions import Condition
     from interlock.records.model import Certificate, RunRecord, StepRecord
 
 
@@ -38,15 +39,30 @@ def register(app: typer.Typer) -> None:
 def runs(
     pipeline: Annotated[str | None, typer.Argument(help="Only the runs of this model or pipeline.")] = None,
     status: Annotated[str | None, typer.Option(help="Only runs of this status.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20,
+    where: Annotated[
+        list[str], typer.Option(metavar="CONDITIONS", help="Such as: auc > 0.7 and params.rate = 0.1.")
+    ] = [],  # noqa: B006 - typer reads it
+    sort: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="By what; -NAME for the highest first. By default, newest first."),
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 20,
+    offset: Annotated[int, typer.Option(min=0, max=1_000_000_000, help="How many are passed over.")] = 0,
     json: Json = False,
 ) -> None:
-    """List the runs, newest first."""
+    """List the runs, newest first, or those that meet conditions, in an order."""
+    from interlock.records.conditions import NEWEST, parse_order
+
     wanted = _checked_status(status)
     with this_context() as context:
         context.records.runs.mark_lost()
         pipeline = _pipeline(context, pipeline)
-        found = context.records.runs.list(pipeline, wanted, limit=limit)
+        if where or sort:
+            conditions = _conditions(pipeline, status, where)
+            order = parse_order(sort) if sort else NEWEST
+            found = context.records.runs.search(conditions, order, limit=limit, offset=offset)
+        else:
+            found = context.records.runs.list(pipeline, wanted, limit=limit, offset=offset)
         if pipeline is not None and not found:
             _check_known(context, pipeline)
     if json:
@@ -54,6 +70,16 @@ def runs(
         return
     columns = ("run", "status", "started", "took", "metrics", "params")
     print_table("", columns, [_run_row(run) for run in found])
+
+
+def _conditions(pipeline: str | None, status: str | None, where: Sequence[str]) -> list[Condition]:
+    """Return the conditions of `--where`, and those that the other words are."""
+    from interlock.records.conditions import Condition, Field, parse_conditions
+    from interlock.records.run_values import FIELD
+
+    given = {"pipeline": pipeline, "status": status}
+    named = [Condition(Field(FIELD, name), "=", value) for name, value in given.items() if value is not None]
+    return [*named, *(condition for text in where for condition in parse_conditions(text))]
 
 
 def _pipeline(context: RunContext, name: str | None) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from interlock.history.remotes import TURN, MissingObject, verified, verified_manifest
 from interlock.identity.digest import digest_bytes
+from interlock.records.place import Place
 from interlock.stack.layout import Home
 from interlock.store.bucket_store import BucketStore
 from interlock.store.keys import blob_path, digest_at, manifest_folder, manifest_path
@@ -23,13 +24,15 @@ class Bucket:
     Args:
         store: The store in it; manifests are read through its folder here, as every command reads them.
         home: The home that the store belongs to, where its records lie.
+        records: Where its records are, when not in the file of `home`.
     """
 
-    def __init__(self, store: BucketStore, home: Home | None = None) -> None:
+    def __init__(self, store: BucketStore, home: Home | None = None, records: Place | None = None) -> None:
         self._store = store
         self._objects = store.objects
         self.name = store.objects.name
         self.home = home
+        self.records = records
 
     @classmethod
     def open(cls, address: str, cache: Path) -> Bucket:

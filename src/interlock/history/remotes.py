@@ -16,6 +16,7 @@ from blake3 import blake3
 
 from interlock.errors import InterlockError, UsageError
 from interlock.identity.digest import PREFIX, digest_bytes, is_digest
+from interlock.records.place import Place
 from interlock.stack.layout import Home
 from interlock.store.blobs import LocalStore
 from interlock.store.faults import ReadFailed, write_error
@@ -43,6 +44,11 @@ class Remote(Protocol):
     @property
     def home(self) -> Home | None:
         """The home whose records are an index of it, where there is one."""
+        ...
+
+    @property
+    def records(self) -> Place | None:
+        """Where its records are, when not in the file of `home`."""
         ...
 
     def blobs(self) -> dict[str, int]:
@@ -149,12 +155,16 @@ class Folder:
 
     Attributes:
         home: The home that the store belongs to, where its records lie beside it.
+        records: Where its records are, when not in the file of `home`.
     """
 
-    def __init__(self, store: LocalStore, name: str, home: Home | None = None) -> None:
+    def __init__(
+        self, store: LocalStore, name: str, home: Home | None = None, records: Place | None = None
+    ) -> None:
         self.store = store
         self.name = name
         self.home = home
+        self.records = records
 
     def blobs(self) -> dict[str, int]:
         """List the folders of blobs."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from interlock.engine.context import RunContext
+from interlock.engine.place import records_place
 from interlock.history.missing import Missing, find_missing, manifest_of, read_facts, several
 from interlock.history.outbox import Outbox
 from interlock.history.remotes import CorruptObject, Folder, Remote, open_remote
@@ -121,10 +122,10 @@ def own_store(context: RunContext) -> Remote:
     """Return the project's own store as one end of a transfer."""
     home, store = context.project.home, context.store
     if isinstance(store, LocalStore):
-        return Folder(store, context.project.root.name, home)
+        return Folder(store, context.project.root.name, home, records_place(context.project))
     from interlock.history.bucket import Bucket  # only where it is one
 
-    return Bucket(store, home)
+    return Bucket(store, home, records_place(context.project))
 
 
 def cache_of(context: RunContext) -> Path:
@@ -205,7 +206,7 @@ class Transfer:
         """Open the records of the target, or make some for the moment of what its store holds."""
         home = self._target.home
         if home is not None:
-            with Records.open(home.records, outbox) as records:
+            with Records.open(self._target.records or home.records, outbox) as records:
                 yield records
             return
         folder = Path(tempfile.mkdtemp(prefix="records-", dir=self._tmp))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from interlock.errors import InterlockError
@@ -14,7 +15,6 @@ from interlock.serving.process import EndpointProcess, start_endpoint
 from interlock.serving.server import CannotListen
 from interlock.stack.config import DeployConfig
 from interlock.stack.layout import Home
-from interlock.store.opening import AT_HOME, StorePlace
 
 MAX_PAUSE = 60.0
 """Seconds that an endpoint which dies again and again is left alone at most."""
@@ -36,7 +36,7 @@ class EndpointKeeper:
         deployments: Where the endpoint says what it serves.
         tell: Told what happens.
         clock: A clock that nobody sets, in seconds.
-        place: Where the store is.
+        project: Its folder, where its stack says where the records are.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class EndpointKeeper:
         deployments: Deployments,
         tell: Tell,
         clock: Callable[[], float] = time.monotonic,
-        place: StorePlace = AT_HOME,
+        project: Path | None = None,
     ) -> None:
         self._home = home
-        self._words = place.words()
+        self._project = project
         self._model = model
         self._deploy = deploy
         self._deployments = deployments
@@ -102,7 +102,8 @@ class EndpointKeeper:
             self._wait(f"the endpoint cannot be started: {error.what}")
 
     def _begin(self, target: str, port: int) -> EndpointProcess:
-        return start_endpoint(self._home, target, host=self._deploy.host, port=port, options=self._words)
+        options = ("--project", str(self._project)) if self._project else ()
+        return start_endpoint(self._home, target, host=self._deploy.host, port=port, options=options)
 
     def _port(self) -> int:
         """Return the configured port, else the one of before."""

@@ -27,7 +27,6 @@ from interlock.models.registry import CHAMPION
 from interlock.records.model import Signal
 from interlock.stack.config import Project
 from interlock.stack.config_file import ConfigError
-from interlock.store.opening import place_of
 
 __all__ = ["Event", "Supervisor", "UnknownModelToKeep"]
 
@@ -192,8 +191,8 @@ class Supervisor:
             clock=self._clock,
         )
         home = context.project.home
-        place = place_of(context.project)
-        endpoint = EndpointKeeper(home, name, config.deploy, context.records.deployments, tell, place=place)
+        root = context.project.root
+        endpoint = EndpointKeeper(home, name, config.deploy, context.records.deployments, tell, project=root)
         return _Kept(keeper, Monitors(context, name, tell, every=config.drift.every), endpoint, tell)
 
     def _close(self) -> None:

@@ -12,7 +12,9 @@ from interlock.records.jsontext import dumps, lively
 from interlock.records.ledger import Body
 from interlock.records.schema import run_values
 
-METRIC, PARAM, TAG = "metric", "param", "tag"
+METRIC, PARAM, TAG, FIELD = "metric", "param", "tag", "field"
+FIELDS = ("status", "pipeline", "started", "took")
+"""What every run has; `took`, in seconds, from its end on."""
 
 _LONGEST = 200
 """Signs of a text that are searched: an index holds no novels."""
@@ -30,7 +32,8 @@ def write_values(connection: sa.Connection, body: Body) -> None:
 def value_rows(body: Body) -> Iterable[dict[str, Any]]:
     """Yield the rows of a run's values; a metric of the run hides a series of the same name."""
     metrics = {**_last_points(body.get("series") or ()), **(body.get("metrics") or {})}
-    for kind, values in ((METRIC, metrics), (PARAM, body.get("params")), (TAG, body.get("tags"))):
+    kinds = (METRIC, metrics), (PARAM, body.get("params")), (TAG, body.get("tags")), (FIELD, _fields(body))
+    for kind, values in kinds:
         for name, value in (values or {}).items():
             number, text = as_value(lively(value))
             place = {"run_id": body["id"], "kind": kind, "name": str(name), "sequence": body["sequence"]}
@@ -48,6 +51,12 @@ def as_value(value: Any) -> tuple[float | None, str | None]:
             return None, f"an integer of {int(value).bit_length()} bits"
         return (None if math.isnan(number) else number), None
     return None, dumps(value)[:_LONGEST]
+
+
+def _fields(body: Body) -> dict[str, Any]:
+    began, ended = body["started_at"], body.get("finished_at")
+    known = {"status": body["status"], "pipeline": body["pipeline"], "started": began}
+    return known | ({} if ended is None else {"took": ended - began})
 
 
 def _last_points(series: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

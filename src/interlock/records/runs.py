@@ -21,6 +21,7 @@ from interlock.records.patches import put_patch, read_patch
 from interlock.records.processes import is_alive, process_identity
 from interlock.records.run_manifest import state_run
 from interlock.records.schema import runs
+from interlock.records.search import NEWEST, Condition, Order, search_runs
 from interlock.records.unknown import unknown_run
 
 _BY_ID = sa.select(runs).where(runs.c.id == sa.bindparam("wanted"))
@@ -300,6 +301,16 @@ class Runs:
         if status is not None:
             query = query.where(runs.c.status == status)
         return [_record(row) for row in self._database.rows(query)]
+
+    def search(
+        self, conditions: Sequence[Condition] = (), order: Order = NEWEST, *, limit: int = 50, offset: int = 0
+    ) -> Sequence[RunRecord]:
+        """Return the runs for which all conditions hold, in an order; a run without a value has no place in it.
+
+        Raises:
+            UnknownValue: A condition or the order is about something that no run has.
+        """
+        return [_record(row) for row in search_runs(self._database, conditions, order, limit, offset)]
 
     def of_version_id(self, version_id: str) -> RunRecord | None:
         """Return the latest run of a version id, or None."""

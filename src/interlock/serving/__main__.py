@@ -13,12 +13,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from interlock.engine.place import records_place
 from interlock.errors import InterlockError
 from interlock.serving.endpoint import EndpointSettings, serve
 from interlock.serving.logs import log_to_stderr
 from interlock.serving.process import end_with
+from interlock.stack.home import find_project
 from interlock.stack.layout import Home
-from interlock.store.opening import StorePlace
+from interlock.store.opening import AT_HOME, place_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,8 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     sock = None if options.fd is None else socket.socket(fileno=options.fd)
     try:
-        place = StorePlace(options.store, options.cache)
-        serve(Home(options.home), options.target, settings, place=place, sock=sock, announce=_announce)
+        project = find_project(options.project) if options.project else None
+        serve(
+            Home(options.home),
+            options.target,
+            settings,
+            place=place_of(project) if project else AT_HOME,
+            sock=sock,
+            announce=_announce,
+            records=records_place(project) if project else None,
+        )
     except InterlockError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -47,8 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="interlock.serving", description="Serve one model.")
     parser.add_argument("target", help="MODEL@ALIAS or MODEL@VERSION")
     parser.add_argument("--home", type=Path, required=True, help="the .interlock folder")
-    parser.add_argument("--store", default="", help="where the store is, if not in the home")
-    parser.add_argument("--cache", type=int, default=StorePlace.cache, help="bytes of it to keep here")
+    parser.add_argument(
+        "--project", type=Path, help="the project whose stack says where store and records are"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="port to listen on, 0 for any free one")
     parser.add_argument("--fd", type=int, help="a listening socket to use instead, by its descriptor")

@@ -7,9 +7,11 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from interlock.errors import InterlockError
 from interlock.models.bundle import KIND, load_bundle
+from interlock.records.place import Place
 from interlock.records.records import Records
 from interlock.serving.app import build_app, openings
 from interlock.serving.guard import Guard, Policy
@@ -100,6 +102,7 @@ def serve(
     place: StorePlace = AT_HOME,
     sock: socket.socket | None = None,
     announce: Callable[[str], None] = lambda _url: None,
+    records: Place | None = None,
 ) -> None:
     """Serve a model until SIGTERM or SIGINT; return when everything that was accepted is answered.
 
@@ -110,6 +113,7 @@ def serve(
         place: Where the store is.
         sock: A listening socket to use instead of a new one.
         announce: Told the address when requests are taken.
+        records: Where the records are, when not in the file of `home`.
 
     Raises:
         BadTarget, UnsafeBind, CannotListen: It cannot be served so.
@@ -121,7 +125,8 @@ def serve(
     check_bind(home, settings.host)
     home.create()
     store = open_store(home, place)
-    pointers = Pointers(home.records, store, wanted)
+    recorded = records or home.records
+    pointers = Pointers(recorded, store, wanted)
 
     def load(pointer: Pointer) -> Servable:
         return load_bundle(store, pointer.bundle, workdir=home.tmp, version=pointer.version, run=pointer.run)
@@ -129,7 +134,7 @@ def serve(
     first = load(pointers.resolve())
     sock = sock or listen(settings.host, settings.port)
     endpoint = Endpoint(home, first, settings)
-    register = _Register(home, store, wanted, url_of(sock))
+    register = _Register(recorded, store, wanted, url_of(sock))
     watcher = Watcher(
         pointers.resolve,
         load,
@@ -155,7 +160,7 @@ def serve(
 class _Register:
     """Tells the records where the endpoint is. Serving does not depend on being told."""
 
-    home: Home
+    place: Place
     store: Store
     target: Target
     url: str
@@ -163,11 +168,12 @@ class _Register:
     def put(self, state: str, version: int) -> None:
         alias = self.target.alias or str(self.target.version)
         pid = os.getpid() if state == "running" else None
-        if not self.home.records.exists():  # a new file in its place would be in the way of the old one
+        # A new file in the place of one that is gone would be in the way of the old one.
+        if isinstance(self.place, Path) and not self.place.exists():
             _log.error("the deployment was not recorded", extra={"state": state})
             return
         try:
-            with Records.open(self.home.records, self.store) as records:
+            with Records.open(self.place, self.store) as records:
                 records.deployments.put(self.target.model, alias, self.url, pid, version, state)
         except InterlockError:
             _log.exception("the deployment was not recorded", extra={"state": state})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from interlock.errors import InterlockError
 from interlock.records.ledger import ManifestSink
+from interlock.records.place import Place, Server
 from interlock.records.records import Records
 from interlock.serving.watch import Pointer
 
@@ -64,15 +64,19 @@ def parse_target(text: str) -> Target:
     return Target(match["model"], which, None)
 
 
-class Pointers:
-    """Ask the records where a target points, and survive whatever happens to their file.
+_OUTAGE = 1.0
+"""Seconds for which a server of the records is waited for: answers do not depend on it, and it is asked again."""
 
-    The file may vanish, be replaced by a rebuilt one, or be damaged and mended while the endpoint runs;
-    each question is asked of the file that is there now.
+
+class Pointers:
+    """Ask the records where a target points, and survive whatever happens to them.
+
+    A file may vanish, be replaced by a rebuilt one, or be damaged and mended while the endpoint runs;
+    each question is asked of the file that is there now. A server may go and come back.
     """
 
-    def __init__(self, path: Path, manifests: ManifestSink, target: Target) -> None:
-        self._path = path
+    def __init__(self, place: Place, manifests: ManifestSink, target: Target) -> None:
+        self._place = replace(place, outage=_OUTAGE) if isinstance(place, Server) else place
         self._manifests = manifests
         self._target = target
         self._records: Records | None = None
@@ -99,18 +103,18 @@ class Pointers:
     def records(self) -> Records:
         """Return the records, opened again if their file is another one than before."""
         try:
-            inode = self._path.stat().st_ino
+            inode = 0 if isinstance(self._place, Server) else self._place.stat().st_ino
         except FileNotFoundError:
             self.close()
             raise RecordsGone from None
         if self._records is None or inode != self._inode:
             self.close()
-            self._records = Records.open(self._path, self._manifests)
+            self._records = Records.open(self._place, self._manifests)
             self._inode = inode
         return self._records
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the records."""
         if self._records is not None:
             self._records.close()
             self._records = None

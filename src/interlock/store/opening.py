@@ -27,10 +27,6 @@ class StorePlace:
     address: str = ""
     cache: int = 20 * 10**9
 
-    def words(self) -> tuple[str, ...]:
-        """Return the place as options of a process that is to open it."""
-        return ("--store", self.address, "--cache", str(self.cache)) if self.address else ()
-
 
 AT_HOME = StorePlace()
 """The folder in the home."""

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_values_runs")),
         sa.PrimaryKeyConstraint("run_id", "kind", "name", name=op.f("pk_run_values")),
+        sqlite_with_rowid=False,
     )
     _fill(op.get_bind(), table)
     for column in ("number", "text"):
@@ -47,7 +48,8 @@ def upgrade() -> None:
 
 
 def _fill(connection: sa.Connection, table: sa.Table) -> None:
-    runs = connection.exec_driver_sql("SELECT id, sequence, metrics, params, tags FROM runs").mappings().all()
+    columns = "id, sequence, pipeline, status, started_at, finished_at, metrics, params, tags"
+    runs = connection.exec_driver_sql(f"SELECT {columns} FROM runs").mappings().all()  # noqa: S608 - all ours
     rows: list[dict[str, Any]] = []
     for run in runs:
         read = {name: loads(run[name]) for name in ("metrics", "params", "tags") if run[name]}
