@@ -155,7 +155,9 @@ def measure(records: Records) -> dict[str, float]:
     for name, (where, order, offset) in SEARCHES.items():
         conditions = parse_conditions(where) if where else []
         by = parse_order(order) if order else NEWEST
-        found[name] = median_ms(lambda c=conditions, b=by, o=offset: records.runs.search(c, b, limit=20, offset=o))
+        found[name] = median_ms(
+            lambda c=conditions, b=by, o=offset: records.runs.search(c, b, limit=20, offset=o)
+        )
     found["points of one series"] = median_ms(lambda: records.metrics.series("churn/77", "loss"))
     found["interlock runs, as it lists"] = median_ms(lambda: records.runs.list(limit=20))
     return found

@@ -32,6 +32,13 @@ def _installed() -> list[Path]:
     return sorted(Path("/usr/lib/postgresql").glob("*/bin")) + ([Path(on_path).parent] if on_path else [])
 
 
+def _folder() -> Path:
+    """Make a folder that another user may enter, as pytest's own is not; in memory where there is enough."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4e9
+    return Path(tempfile.mkdtemp(prefix="pg-", dir=memory if roomy else None))
+
+
 @dataclass
 class PostgresServer:
     """A cluster in a folder of its own; the user `owner` may do everything."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ for n in range(1, 100):
 
 _FAILING = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 sys.path.append(sys.argv[2])
 from interlock.records.faults import RecordsNotWritable
@@ -54,6 +56,7 @@ except RecordsNotWritable as error:
 
 _WRITER = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 sys.path.append(sys.argv[2])
 from records_sample import build_step, open_records
@@ -88,24 +91,32 @@ def _states(folder: Path) -> list[dict[str, int]]:
     ("failpoint", "committed"),
     [("records.begin", 0), ("records.commit.before", 0), ("records.commit.after", 1)],
 )
-def test_a_kill_leaves_whole_transactions_only(
-    folder: Path, tmp_path: Path, request: pytest.FixtureRequest, failpoint: str, committed: int
+def test_a_kill_leaves_whole_transactions_only(tmp_path: Path, failpoint: str, committed: int) -> None:
+    (tmp_path / "whole").mkdir()
+    _kill_everywhere(tmp_path, _states(tmp_path / "whole"), failpoint, committed)
+
+
+@pytest.mark.xdist_group("postgres")
+def test_a_kill_after_each_commit_on_a_server_leaves_whole_transactions_only(
+    tmp_path: Path, databases: Callable[[], str]
 ) -> None:
     (tmp_path / "whole").mkdir()
     states = _states(tmp_path / "whole")
-    if (folder / ADDRESS).exists():
-        databases = request.getfixturevalue("databases")
-        for n in range(1, len(states) + 1):  # empty ones: the first transaction is that of the tables
-            (folder / str(n)).mkdir()
-            (folder / str(n) / ADDRESS).write_text(databases())
-    command = [sys.executable, "-c", _KILLER, str(tmp_path), _HERE, failpoint]
+    for n in range(1, len(states) + 1):
+        (tmp_path / str(n)).mkdir()
+        (tmp_path / str(n) / ADDRESS).write_text(databases())
+    _kill_everywhere(tmp_path, states, "records.commit.after", 1)
+
+
+def _kill_everywhere(folder: Path, states: list[dict[str, int]], failpoint: str, committed: int) -> None:
+    command = [sys.executable, "-c", _KILLER, str(folder), _HERE, failpoint]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
     assert said[-1] == f"{len(states)} 0"
     for n in range(1, len(said)):
-        with open_records(tmp_path / str(n)) as records:
+        with open_records(folder / str(n)) as records:
             assert records.database.faults() == []
             assert count(records) == states[n - 1 + committed]
-            _every_row_has_its_manifest(records, tmp_path / str(n))
+            _every_row_has_its_manifest(records, folder / str(n))
 
 
 def _every_row_has_its_manifest(records: Records, folder: Path) -> None:

@@ -5,19 +5,23 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from records_sample import count, open_records, tell_story
+from records_sample import FolderManifests, count, dump, open_records, place_in, tell_story
 
+from interlock.errors import UsageError
 from interlock.identity.artifact import Part
+from interlock.records.place import Server
+from interlock.records.records import Records, open_database
 from interlock.records.schema import APPLICATION_ID, SCHEMA_VERSION
 from interlock.records.sqlite import SqliteDatabase
 from interlock.records.stamps import read_stamp
-from interlock.records.upgrade import MIGRATIONS, migrate
+from interlock.records.upgrade import MIGRATIONS, downgrade, migrate
 
 
 def _schema(path: Path) -> dict[str, object]:
@@ -137,3 +141,66 @@ def test_a_file_of_the_first_version_keeps_its_snapshots_and_can_be_pinned(tmp_p
         assert records.datasets.profile(record.snapshot) is None
         records.datasets.pin("flights", 1)
         assert records.datasets.pinned("flights") == 1
+
+
+def _as_it_is(records: Records) -> dict[str, object]:
+    return {name: rows for name, rows in dump(records).items() if name != "run_values"}
+
+
+def test_records_go_back_to_an_older_version_and_forward_again(folder: Path) -> None:
+    with open_records(folder) as records:
+        tell_story(records)
+        before, values = _as_it_is(records), dump(records)["run_values"]
+    database = open_database(place_in(folder))
+    assert downgrade(database, 2) == SCHEMA_VERSION
+    assert database.read(read_stamp).version == 2
+    assert "run_values" not in database.read(lambda c: sa.inspect(c).get_table_names())
+    database.close()
+    with open_records(folder) as records:
+        assert records.database.read(read_stamp).version == SCHEMA_VERSION
+        assert _as_it_is(records) == before
+        assert dump(records)["run_values"] == values
+        assert records.runs.start("delays").number == 2
+
+
+def test_every_version_can_be_gone_through_both_ways(folder: Path) -> None:
+    database = open_database(place_in(folder))
+    for version in range(1, SCHEMA_VERSION + 1):
+        database.write(lambda connection, version=version: migrate(connection, version))
+        assert database.read(read_stamp).version == version
+    for version in range(SCHEMA_VERSION - 1, 0, -1):
+        downgrade(database, version)
+        assert database.read(read_stamp).version == version
+    database.close()
+    with open_records(folder) as records:
+        tell_story(records)
+        assert records.database.faults() == []
+
+
+@pytest.mark.parametrize("version", [0, 7])
+def test_a_version_that_never_was_is_refused(folder: Path, version: int) -> None:
+    with open_records(folder) as records:
+        with pytest.raises(UsageError, match=f"version 3, and cannot be taken back to version {version}"):
+            downgrade(records.database, version)
+        assert records.database.read(read_stamp).version == SCHEMA_VERSION
+
+
+@pytest.mark.xdist_group("postgres")
+def test_a_fresh_database_has_the_very_schema_that_the_migrations_make(
+    databases: Callable[[], str], tmp_path: Path
+) -> None:
+    fresh, moved = Server(databases()), Server(databases())
+    Records.open(fresh, FolderManifests(tmp_path)).close()
+    database = open_database(moved)
+    database.write(migrate)
+    columns = (
+        "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+        " WHERE table_schema = 'public' ORDER BY 1, 2"
+    )
+    indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
+    for query in (columns, indexes):
+        made = database.read(lambda c, query=query: c.exec_driver_sql(query).fetchall())
+        other = open_database(fresh)
+        assert other.read(lambda c, query=query: c.exec_driver_sql(query).fetchall()) == made
+        other.close()
+    database.close()

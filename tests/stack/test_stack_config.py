@@ -162,6 +162,10 @@ def test_a_fault_of_a_model_names_line_key_and_what_was_expected(
             'line 2: stack.cluster.cache: a size is written like "500MB" or "20GB"',
         ),
         (
+            '[stack.s]\nrecords = "mysql://host/db"\n',
+            'line 2: stack.s.records: records are kept in a database such as "postgresql://user:${PASSWORD}@host/database"',
+        ),
+        (
             '[stack.s]\nengine = "procesess"\n',
             "line 2: stack.s.engine.use is 'procesess', but should be 'in-process' or 'processes'",
         ),

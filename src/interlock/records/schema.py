@@ -129,21 +129,20 @@ runs = sa.Table(
     sa.Index("runs_by_version_id", "version_id"),
 )
 
-run_values = (
-    sa.Table(  # the metrics, params and tags of `runs`, and the last points of series: to be searched
-        "run_values",
-        metadata,
-        _text("run_id", primary_key=True),
-        _text("kind", primary_key=True),
-        _text("name", primary_key=True),
-        _maybe_real("number"),
-        _maybe_text("text"),
-        _int("sequence"),
-        sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
-        # A search reads one of these and no table; `sequence` is that of the run, the order of a list.
-        sa.Index("run_values_by_number", "kind", "name", "number", "sequence", "run_id"),
-        sa.Index("run_values_by_text", "kind", "name", "text", "sequence", "run_id"),
-    )
+run_values = sa.Table(  # what runs are searched by: metrics, params, tags, last points of series
+    "run_values",
+    metadata,
+    _text("run_id", primary_key=True),
+    _text("kind", primary_key=True),
+    _text("name", primary_key=True),
+    _maybe_real("number"),
+    _maybe_text("text"),
+    _int("sequence"),
+    sa.ForeignKeyConstraint(["run_id"], ["runs.id"]),
+    # A search reads one of these and no table; `sequence` is that of the run, the order of a list.
+    sa.Index("run_values_by_number", "kind", "name", "number", "sequence", "run_id"),
+    sa.Index("run_values_by_text", "kind", "name", "text", "sequence", "run_id"),
+    sqlite_with_rowid=False,  # looked up by its key, which then is where the row lies
 )
 
 steps = sa.Table(

@@ -124,6 +124,9 @@ def migrate(connection: sa.Connection, version: int = SCHEMA_VERSION) -> None:
 def _revert(connection: sa.Connection, version: int) -> None:
     from alembic import command  # as above
 
+    # Also for Alembic, which would commit by itself where SQLAlchemy has not yet asked anything.
+    if read_stamp(connection).version <= version:
+        return
     command.downgrade(_config(connection), revision(version))
     note_version(connection, version)
 
