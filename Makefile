@@ -9,7 +9,7 @@ EXTRAS := demo dev
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench chaos lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -35,6 +35,10 @@ bench: $(VENV)/.dev ## Measure, as ratios against a floor in the same run
 	$(BIN)/python bench/digests.py
 	$(BIN)/python bench/invalidation.py
 	$(BIN)/python bench/records_search.py
+
+chaos: $(VENV)/.dev ## Long trials with processes that are killed
+	$(BIN)/python chaos/gc.py
+	$(BIN)/python chaos/gc.py --bucket --writers 4 --rounds 40
 
 lock: $(VENV)/.uv ## Make the locks anew from pyproject.toml
 	$(BIN)/python requirements/lock.py

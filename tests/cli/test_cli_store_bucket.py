@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent / "store")]
-from bucket_sample import BUCKET, aws_variables, s3_server
+from bucket_sample import BUCKET, Weather, aws_variables, proxy, s3_server
 from cli_project import interlock, interlock_json, starter
 
 pytestmark = pytest.mark.xdist_group("store-in-a-bucket")
@@ -128,3 +129,52 @@ def test_a_store_in_another_folder_is_found_from_the_project(tmp_path: Path) -> 
         interlock_json(folder, "--stack", "shared", "reproduce", "delays/1", "--here")["verdict"]
         == "identical"
     )
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    """Return the digest of every output of the first run."""
+    with sqlite3.connect(folder / ".interlock" / "records.db") as records:
+        rows = records.execute(
+            "SELECT node || '.' || output, digest FROM artifacts WHERE run_id = 'delays/1'"
+        )
+        return dict(rows)
+
+
+def test_a_run_in_bad_weather_makes_what_it_makes_in_good_weather(
+    trained: Path, url: str, tmp_path: Path
+) -> None:
+    """R10: one request in ten fails in one of many ways."""
+    weather = Weather(0.1, ["500", "503", "reset", "lost", "slow", "cut", "short", "flip"])
+    folder = starter(tmp_path / "stormy")
+    with (folder / "interlock.toml").open("a") as file:
+        file.write(f'\n[stack.default]\nstore = "s3://{BUCKET}/stormy"\n')
+    with proxy(url, weather) as stormy:
+        done = interlock(folder, "run", "delays", "--json", env={"AWS_ENDPOINT_URL": stormy})
+        assert done.returncode == 0, done.stderr
+        forget_here(folder)
+        again = interlock(folder, "run", "delays", "--json", env={"AWS_ENDPOINT_URL": stormy})
+        checked = interlock(folder, "store", "verify", "--json", env={"AWS_ENDPOINT_URL": stormy})
+    assert weather.met.total() > 5
+    assert {step["state"] for step in json.loads(again.stdout)["steps"]} == {"cached"}
+    assert outputs(folder) == outputs(trained)
+    assert json.loads(checked.stdout)["sound"]
+
+
+def test_a_store_is_checked_told_and_freed_from_the_command_line(trained: Path) -> None:
+    assert interlock_json(trained, "store", "verify")["sound"]
+    usage = interlock_json(trained, "store", "du")
+    assert {one["kind"] for one in usage["shares"]} == {"run", "model", "dataset"}
+    assert usage["near"] > 0
+    assert "needed by nobody" in interlock(trained, "store", "du").stdout
+    told = interlock(trained, "store", "gc", "--dry", "--alone", "--grace", "0s")
+    assert told.stdout.startswith("would free ")
+    done = interlock_json(trained, "store", "gc", "--alone", "--grace", "0s", "--keep-runs", "1")
+    assert done["manifests"] > 0
+    assert interlock_json(trained, "store", "verify")["sound"]
+    refused = interlock(trained, "store", "gc", "--grace", "soon")
+    assert refused.returncode == 2
+    assert '--grace: a duration is written like "90s"' in refused.stderr
+    rows = min((trained / "data").glob("*.csv"))
+    assert interlock_json(trained, "predict", "delays@champion", str(rows), "-o", str(trained / "o.csv"))[
+        "rows"
+    ]

@@ -85,9 +85,10 @@ class Weather:
         with self._lock:
             if self._chance.random() >= self.rate:
                 return None
-            fault = self._chance.choice(self.faults)
-            if fault in ("cut", "short", "flip") and method != "GET":
+            possible = [one for one in self.faults if method == "GET" or one not in ("cut", "short", "flip")]
+            if not possible:
                 return None
+            fault = self._chance.choice(possible)
             self.met[fault] += 1
             return fault
 

@@ -20,9 +20,10 @@ from interlock.stack.sockets import Write
 from interlock.store.faults import ReadFailed
 from interlock.store.keys import ASIDE, blob_path, manifest_folder, manifest_path
 from interlock.store.leftovers import sweep
+from interlock.store.locks import file_lock
 from interlock.store.pace import PACE, Pace
 from interlock.store.publish import Pending, drafting, publish_bytes
-from interlock.store.sweeping import sweep_lock
+from interlock.store.sweeping import LOCK
 from interlock.store.verify import Damage, verify_folder
 
 _NAME = re.compile(r"([0-9a-f]{64})\.json", re.ASCII)
@@ -157,7 +158,7 @@ class LocalStore:
         path = self._blob(digest)
         identity = _identity(self._find(digest, path))
         if self._verified.get(path) != identity:
-            found = _reading(path, digest_file)
+            found = self._reading(digest, path, digest_file)
             if found != digest:
                 raise self._set_aside(digest, path, "their digest is another one")
             self._verified[path] = identity
@@ -243,15 +244,15 @@ class LocalStore:
     def _refresh(self, path: Path) -> bool:
         """Give a file a new time, unless it was removed meanwhile; tell whether it is there."""
         try:
-            with sweep_lock(self.root, shared=True):
+            with file_lock(self.root / LOCK, shared=True):
                 before = _identity(path.lstat())
                 os.utime(path)
+                if self._verified.get(path) == before:
+                    self._verified[path] = _identity(path.stat())
         except FileNotFoundError:
             return False
         except OSError:
             return True  # a store that cannot be written to: nobody removes anything from it either
-        if self._verified.get(path) == before:
-            self._verified[path] = _identity(path.stat())
         return True
 
     def _note_unsafe(self, path: Path, status: os.stat_result) -> None:
@@ -266,10 +267,18 @@ class LocalStore:
 
     def _read(self, digest: str, path: Path) -> bytes:
         self._find(digest, path)
-        data = _reading(path, Path.read_bytes)
+        data = self._reading(digest, path, Path.read_bytes)
         if digest_bytes(data) != digest:
             raise self._set_aside(digest, path, "their digest is another one")
         return data
+
+    def _reading(self, digest: str, path: Path, read: Callable[[Path], _T]) -> _T:
+        try:
+            return read(path)
+        except FileNotFoundError:
+            raise MissingBlob(digest, self.root) from None  # it was removed just now
+        except OSError as error:
+            raise ReadFailed(path, error) from error
 
     def _find(self, digest: str, path: Path) -> os.stat_result:
         try:

@@ -14,12 +14,14 @@ _NO_CREDENTIALS = (
 )
 _DENIED = ("AccessDenied", "403 Forbidden", "401 Unauthorized", "SignatureDoesNotMatch", "InvalidAccessKeyId")
 _UNREACHABLE = ("kind: Connect", "kind: Timeout", "error sending request", "timed out")
+_NOBODY = ("Connection refused", "dns error")
 _BROKEN_OFF = (
     "HTTP error",
     "request or response body",
     "decoding response",
     "kind: Request",
     "kind: Interrupted",
+    "Got invalid",
 )
 
 
@@ -102,7 +104,7 @@ def told(name: str, error: Exception) -> BucketFailed:
 def is_passing(error: Exception) -> bool:
     """Tell whether an error is one of the way, so that asking again may help."""
     text = str(error)
-    return any(sign in text for sign in _BROKEN_OFF) and "kind: Connect" not in text
+    return any(sign in text for sign in _BROKEN_OFF) and not any(sign in text for sign in _NOBODY)
 
 
 def first_line(error: Exception | str) -> str:

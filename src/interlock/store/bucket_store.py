@@ -180,11 +180,12 @@ class BucketStore:
         raise CorruptBlob(digest, f"{self.objects.name}/{path}", "their digest is another one")
 
     def _near_or_fetched(self, find: Callable[[str], _T | None], digest: str, path: str) -> _T:
-        found = find(digest)
-        while found is None:
-            self.fetch(path, digest)
+        for _ in range(TRIES):
             found = find(digest)
-        return found
+            if found is not None:
+                return found
+            self.fetch(path, digest)
+        raise CorruptBlob(digest, self.near.root, "their copy does not stay as it was written")
 
     def send(self, path: str, pieces: Iterable[bytes]) -> None:
         """Store an object of verified pieces under its path, past the folder here.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -18,6 +17,7 @@ from interlock.store.blobs import LocalStore
 from interlock.store.bucket_store import BucketStore
 from interlock.store.faults import write_error
 from interlock.store.found import PARTS, Found, found_below
+from interlock.store.locks import file_lock
 from interlock.store.objects import Objects
 from interlock.store.opening import Store
 from interlock.store.pace import Pace
@@ -89,19 +89,15 @@ def removal(store: Store, *, alone: bool = False) -> Iterator[Removal]:
             collecting.patience = 0.0 if alone else store.pace.notice
             yield collecting
         return
-    try:
-        store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(store.root / _GC_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise write_error(store.root, error) from error
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(file_lock(store.root / _GC_LOCK, wait=False))
         except BlockingIOError:
             raise AlreadyCollecting(str(store.root), "by another process") from None
+        except OSError as error:
+            raise write_error(store.root, error) from error
         yield _FolderRemoval(store)
-    finally:
-        os.close(handle)
 
 
 class _FolderRemoval:

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from interlock import failpoints
+from interlock.store.locks import file_lock
 
 LOCK = "sweep.lock"
+"""The lock of a store's files: shared to refresh one, alone to remove some."""
+
 _AT_ONCE = 200
-
-
-@contextlib.contextmanager
-def sweep_lock(root: Path, *, shared: bool) -> Iterator[None]:
-    """Hold the lock of a store's files: shared to refresh one, alone to remove some.
-
-    Raises:
-        OSError: The lock cannot be made.
-    """
-    handle = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def remove_old(root: Path, paths: Iterable[Path], before: float) -> list[tuple[Path, int]]:
@@ -38,7 +23,7 @@ def remove_old(root: Path, paths: Iterable[Path], before: float) -> list[tuple[P
     removed: list[tuple[Path, int]] = []
     waiting = list(paths)
     for first in range(0, len(waiting), _AT_ONCE):
-        with sweep_lock(root, shared=False):
+        with file_lock(root / LOCK):
             for path in waiting[first : first + _AT_ONCE]:
                 size = _remove(path, before)
                 if size is not None:
