@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _abc
 import ast
 import functools
 from abc import ABCMeta
@@ -14,10 +15,11 @@ from interlock.identity.digest import digest_bytes, digest_json
 from interlock.identity.functions import extra_of, readers
 from interlock.identity.references import chain_of, chains_of_tree, references_of_code
 from interlock.identity.source import class_expressions, class_text
-from interlock.identity.statements import nested_imports
+from interlock.identity.statements import nested_imports, texts_in
 from interlock.identity.syntax import quoted_in
+from interlock.identity.walk import type_name
 from interlock.identity.web import Node
-from interlock.identity.wrappers import file_of, is_code, is_generated, wrapped_by
+from interlock.identity.wrappers import attributes_of, file_of, is_code, is_generated, wrapped_by
 
 if TYPE_CHECKING:
     from interlock.identity.reach import Search
@@ -38,6 +40,8 @@ _OF_EVERY_CLASS = frozenset(
         "_abc_impl",
     }
 )
+# Made by `enum` for every member.
+_OF_MEMBERS = frozenset({"__objclass__", "_name_", "_sort_order_", "_value_"})
 # Metaclasses that do not look at the annotations of methods.
 _PLAIN = (type, ABCMeta, EnumMeta)
 _LAYOUT = (GetSetDescriptorType, MemberDescriptorType)
@@ -69,10 +73,11 @@ class ClassLook:
         if len(trees) == 1:
             node.extras = functools.partial(self._extra, cls.__qualname__, file)
         words = frozenset[str]().union(*(references_of_code(one.__code__).words for one in _functions(cls)))
-        node.reads = readers(words)
+        search.reads(readers(words))
         if "__subclasses__" in words:
             self.bind_subclasses(cls)
         expressions = [part for tree in trees for part in class_expressions(tree)]
+        search.holds(text for one in expressions for text in texts_in(one))
         quoted = quoted_in(*_annotations(expressions))
         return [
             "Class",
@@ -81,6 +86,7 @@ class ClassLook:
                 "type": search.bind(type(cls)),
                 "bases": [search.bind(base) for base in cls.__bases__ if base is not object],
                 "members": self._members(cls, has_source=bool(trees)),
+                "registered": self._registered(cls),
                 "names": search.names(chains_of_tree(*expressions, *quoted), names, bound=vars(cls)),
                 "imports": search.late.imported(
                     nested_imports(*expressions), (), str(names.get("__package__") or "")
@@ -91,6 +97,13 @@ class ClassLook:
     def _extra(self, qualname: str, file: str | None, kind: str) -> str:
         source = self._search.source(file)
         return extra_of(source.classes(qualname)[0], kind) if source is not None else ""
+
+    def _registered(self, cls: type) -> list[str]:
+        """Note the classes that were declared to be derived from an abstract class."""
+        found = registered(cls)
+        if isinstance(cls, ABCMeta):
+            self._search.witness.saw_answer(lambda: registered(cls), found)
+        return sorted(self._search.bind(one) for one in found)
 
     def bind_subclasses(self, cls: type) -> None:
         """Note all classes that were derived from a class, for code that asks for them."""
@@ -104,7 +117,7 @@ class ClassLook:
         values: dict[str, Any] = {}
         if issubclass(cls, Enum):
             members: Mapping[str, Enum] = vars(cls)["_member_map_"]
-            values = {name: self._search.value(one.value) for name, one in members.items()}
+            values = {name: self._member(one) for name, one in members.items()}
         for name, member in sorted(vars(cls).items()):
             if name in _OF_EVERY_CLASS or isinstance(member, (*_LAYOUT, Enum)):
                 continue
@@ -118,10 +131,23 @@ class ClassLook:
                 values[name] = self._search.bind(member)
         return values
 
+    def _member(self, member: Enum) -> str:
+        """Note the value of a member of an enum, and what else was put into it."""
+        more = {name: one for name, one in attributes_of(member).items() if name not in _OF_MEMBERS}
+        return self._search.value([member.value, more] if more else member.value)
+
     def _suffix(self, cls: type) -> str:
         codes = [name for name in vars(cls) if name not in _OF_EVERY_CLASS]
         held = [self._search.function_name(one) for one in _functions(cls)]
         return digest_json([codes, held]).rpartition(":")[2][:12]
+
+
+def registered(cls: type) -> list[type]:
+    """Return the classes that `register` of an abstract class has declared to be derived from it."""
+    if not isinstance(cls, ABCMeta):
+        return []
+    held = (one() for one in _abc._get_dump(cls)[0])
+    return sorted((one for one in held if one is not None), key=type_name)
 
 
 def _is_made(cls: type, name: str, member: Any) -> bool:

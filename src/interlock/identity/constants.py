@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copyreg
+import functools
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,11 +17,14 @@ from blake3 import blake3
 from interlock.identity.bytecode import code_shape
 from interlock.identity.digest import PREFIX
 from interlock.identity.objects import encode_object
-from interlock.identity.scalars import Encoding
-from interlock.identity.walk import Encoder, Naming, Stuck, Walk, encode_pairs, join
+from interlock.identity.plans import is_plan, parts_of_plan
+from interlock.identity.scalars import Encoding, collapse, frame
+from interlock.identity.walk import Encoder, Naming, Stuck, Walk, encode_items, encode_pairs, join, type_name
 from interlock.identity.wrappers import attributes_of
 
 _PICKLING = frozenset({"__getstate__", "__reduce__", "__reduce_ex__"})
+# Where pandas keeps the content of a table and what it found out about it.
+_OF_TABLES = frozenset({"_mgr", "_item_cache", "_cache"})
 _FIXED = (str, int, float, bool, complex, bytes, type(None), re.Pattern)
 
 
@@ -43,18 +48,20 @@ class ConstantWalk(Walk):
         self._roots = roots
         self._is_ours = is_ours
         self.is_opaque = False
+        self.texts: set[str] = set()
 
     def encode(self, value: Any) -> Encoding:
         """Write a value inside the value."""
-        return super().encode(placeless(value, self._roots) if type(value) is str else value)
+        if type(value) is str:
+            self.texts.add(value)
+            return super().encode(placeless(value, self._roots))
+        return super().encode(value)
 
     def _encode_new(self, value: Any) -> Encoding:
         plain = _PLAINER.get(type(value))
         if plain is not None:
             given = self.naming(value) if isinstance(value, GeneratorType) and self.naming else None
             return b"!" + self.encode(type(value)) + self.encode(given) + self.encode(plain(value))
-        # What an expression reduces to has lambdas in it, and of other functions only the names.
-        self.is_opaque = self.is_opaque or _is_expression(type(value))
         before = dict(self._open)
         try:
             return super()._encode_new(value)
@@ -77,29 +84,35 @@ class ConstantWalk(Walk):
                 if isinstance(slot, MemberDescriptorType) and self._is_ours(cls):
                     with suppress(AttributeError):  # one that is not set
                         held.append((name, slot.__get__(value)))
-        return [*held, *attributes_of(value).items()]
+        return [*held, *(one for one in attributes_of(value).items() if one[0] not in _OF_TABLES)]
 
     def _encoder(self, cls: type) -> Encoder:
-        encoder = super()._encoder(cls)
-        if encoder is not encode_object or not self._hides(cls):
-            return encoder
-        self._encoders[cls] = _encode_with_state
-        return _encode_with_state
-
-    def _hides(self, cls: type) -> bool:
-        """Say whether a class of the project says itself what is kept of its objects."""
-        return any(not _PICKLING.isdisjoint(vars(base)) and self._is_ours(base) for base in cls.__mro__)
+        if cls not in self._encoders:
+            encoder = super()._encoder(cls)
+            if is_plan(cls):
+                self._encoders[cls] = _encode_plan
+            elif _hides(cls, encoder) and self._is_ours(cls):
+                self._encoders[cls] = functools.partial(_encode_with_state, encoder)
+        return self._encoders[cls]
 
 
-def _encode_with_state(value: Any, walk: Walk) -> Encoding:
-    """Write an object of which pickling would not keep all that its methods may use."""
+def _hides(cls: type, encoder: Encoder) -> bool:
+    """Say whether what is kept of the objects of a class may be less than what they hold."""
+    if encoder is not encode_object or cls in copyreg.dispatch_table:
+        return True
+    return any(not _PICKLING.isdisjoint(vars(base)) for base in cls.__mro__ if base is not object)
+
+
+def _encode_with_state(encoder: Encoder, value: Any, walk: Walk) -> Encoding:
+    """Write an object of which its encoder may not keep all that its methods may use."""
     state = walk.encode_state(value) if isinstance(walk, ConstantWalk) else b""
-    return b"&" + encode_object(value, walk) + state
+    return b"&" + collapse(encoder(value, walk)) + state
 
 
-def _is_expression(cls: type) -> bool:
-    """Say whether a class is that of the expressions of polars."""
-    return any(base.__name__ == "Expr" and base.__module__.startswith("polars.") for base in cls.__mro__)
+def _encode_plan(value: Any, walk: Walk) -> Encoding:
+    """Write an expression or a lazy table of polars: as polars writes it, and the functions in it as code."""
+    bare, held = parts_of_plan(value)
+    return b"P" + frame(type_name(type(value))) + walk.encode(bare) + join(b"l", encode_items(held, walk))
 
 
 def _current(variable: ContextVar[Any]) -> Any:
@@ -126,13 +139,19 @@ _PLAINER: dict[type, Callable[[Any], Any]] = {
 
 
 def digest_constant(
-    value: Any, naming: Naming, roots: tuple[str, ...], is_ours: Callable[[type], bool]
+    value: Any,
+    naming: Naming,
+    roots: tuple[str, ...],
+    is_ours: Callable[[type], bool],
+    texts: set[str] | None = None,
 ) -> tuple[str, bool]:
     """Return the digest of any value, and whether something in it could not be looked into.
 
-    The code inside is named by `naming`.
+    The code inside is named by `naming`; the texts inside are added to `texts`.
     """
     walk = ConstantWalk(naming, roots, is_ours)
+    if texts is not None:
+        walk.texts = texts
     digest = PREFIX + blake3(walk.encode_top(value)).hexdigest()
     return digest, walk.is_opaque
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from interlock.identity.modules import absolute_name, package_of
 from interlock.identity.outline import Act, Outline, unit_text
-from interlock.identity.references import Chain
+from interlock.identity.references import Chain, chain_of, chains_of_tree
 from interlock.identity.statements import Unit, executed, path_of, stored_in
 from interlock.identity.web import Node
 
@@ -102,7 +102,7 @@ class Effects:
             return self._keeps(*found)
         own = outline.definitions(path[0])
         if not own:
-            return len(path) > 1 and self._leads_out(outline, path, package)
+            return self._leads_out(outline, path, package)
         if path[0] in seen:
             return False
         seen.add(path[0])
@@ -196,14 +196,21 @@ class Effects:
 
 
 def _called(node: ast.AST) -> Iterator[Chain]:
-    """Yield what a node calls: functions, decorators, and what the bases of a class do with a new one."""
-    calls: list[ast.AST] = [node] if isinstance(node, ast.Call) else []
+    """Yield what a node calls: functions, decorators, and what the bases of a class do with a new one.
+
+    Where what is called is itself made by code, as in `getattr(registry, "add")(f)`, it is all that this
+    code names.
+    """
+    calls: list[ast.AST] = [node.func] if isinstance(node, ast.Call) else []
     calls += getattr(node, "decorator_list", [])
-    paths = [path_of(one) for one in calls]
+    for call in calls:
+        path = path_of(call)
+        yield from [path] if path else []
+        if not chain_of(call):
+            yield from (one for one in chains_of_tree(call) if one != path)
     if isinstance(node, ast.ClassDef):
         bases = [*node.bases, *(one.value for one in node.keywords)]
-        paths += [(*path, _HOOK) for path in map(path_of, bases) if path]
-    yield from (path for path in paths if path)
+        yield from ((*path, _HOOK) for path in map(path_of, bases) if path)
 
 
 def _changed(node: ast.AST) -> Iterator[Chain]:

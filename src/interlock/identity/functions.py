@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Iterable
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,10 @@ _READERS = {
         {"__annotations__", "get_annotations", "get_type_hints", "getfullargspec", "signature"}
     ),
     "text": frozenset({"getsource", "getsourcelines", "getsourcefile"}),
+    # Or import another module when a text changes.
+    "imports": frozenset(
+        {"import_module", "__import__", "find_spec", "locate", "resolve_name", "run_module", "run_path"}
+    ),
 }
 _OURS = "interlock"
 
@@ -67,10 +72,13 @@ class FunctionLook:
         module = module_name(names)
         if isinstance(names.get("__file__"), str):
             search.late.loaded(module, names["__file__"])
-        node.reads = readers(references.words)
+        search.reads(readers(references.words))
+        search.holds(references.texts)
         if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.line = tree.lineno
             node.extras = functools.partial(self._extra, code)
+            if function.__annotations__:
+                node.follow = functools.partial(self._follow, function, node)
         held = dict(zip(code.co_freevars, map(content_of, function.__closure__ or ()), strict=True))
         return [
             "Function",
@@ -86,6 +94,19 @@ class FunctionLook:
                 "around": self._around(function, tree),
             },
         ]
+
+    def _follow(self, function: FunctionType, node: Node) -> None:
+        """Note what the annotations of a function name, which is a part of its own for code that reads them."""
+        label = f"{node.label}:<annotations>"
+        inner = Node(f"{node.name}:<annotations>", label, file=node.file, line=node.line)
+        key = ("annotations", id(function))
+        self._search.note(key, function, inner, lambda _: self._look_annotations(function))
+
+    def _look_annotations(self, function: FunctionType) -> object:
+        tree, names = self._tree(function.__code__), function.__globals__
+        read = annotations_of(tree) if tree is not None and not isinstance(tree, ast.Lambda) else []
+        values = [self._search.bind(one) for one in function.__annotations__.values() if type(one) is not str]
+        return ["Annotations", self._search.names(chains_of_tree(*read, *quoted_in(*read)), names), values]
 
     def _extra(self, code: CodeType, kind: str) -> str:
         tree = self._tree(code)
@@ -178,7 +199,7 @@ class FunctionLook:
         )
 
 
-def readers(words: frozenset[str]) -> frozenset[str]:
+def readers(words: Iterable[str]) -> frozenset[str]:
     """Return which extras of others code with these words may read."""
     return frozenset(kind for kind, names in _READERS.items() if not names.isdisjoint(words))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from types import FunctionType
@@ -15,16 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from interlock.identity.digest import digest_file
 from interlock.identity.effects import Effects
+from interlock.identity.functions import extra_of, readers
 from interlock.identity.modules import absolute_name, find_module_file, package_of
 from interlock.identity.outline import Outline, unit_text
 from interlock.identity.references import Chain
-from interlock.identity.statements import Imported, Unit, is_import_call, nested_imports, texts_in
+from interlock.identity.statements import Imported, Unit, nested_imports, texts_in, words_of
 from interlock.identity.syntax import code_text, has_effect
 from interlock.identity.web import Node
+from interlock.identity.wrappers import file_of
 
 if TYPE_CHECKING:
     from interlock.identity.reach import Search
 
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:.*)?")
+_RELATIVE = re.compile(r"\.+[^\W\d]\w*(\.[^\W\d]\w*)*")
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OURS = "interlock"
 
@@ -71,11 +76,12 @@ class Late:
                 return self.whole(module, file)
         return name
 
-    def import_texts(self, texts: set[str], package: str) -> None:
-        """Note the modules of the project that texts name, for code that imports a module by a constant."""
-        plain = {one for one in texts if not one.startswith(".")}
-        inside = {absolute_name(one, where) for one in texts - plain for where in {package, *plain}}
-        for module in plain | {one for one in inside if one is not None}:
+    def import_texts(self, texts: set[str], packages: set[str]) -> None:
+        """Note the modules of the project that texts name, for code that imports a module by a text.
+
+        A relative text counts from each of the packages, and from each package that is named by a text.
+        """
+        for module in sorted(_names_of_modules(texts, packages)):
             file = self.file(module)
             if file is not None and self._search.is_project(module, file):
                 self._importing(module)
@@ -132,6 +138,7 @@ class Late:
 
     def _imported(self, one: Imported, package: str, rest: Chain) -> str:
         """Note what an import binds, and the attributes taken from it."""
+        self._search.reads(readers((one.name or "", *rest)))
         module = absolute_name(one.module, package)
         if module is None:
             return "nothing"
@@ -195,9 +202,33 @@ class Late:
                 return self.whole(module, file)
         label = f"{module}:{name}"
         node = Node(label, label, file=file, line=outline.line(name))
+        node.extras = functools.partial(self._extra, module, name)
+        if any(unit.documented for unit in outline.units_of(name)):
+            node.follow = functools.partial(self._follow, module, name, file)
         return self._search.note(
             ("late", label), file, node, lambda node: self._look_name(module, name, outline, file)
         )
+
+    def _extra(self, module: str, name: str, kind: str) -> str:
+        """Return the docstrings, the annotations or the text of what binds a name, for code that reads them."""
+        found = self.outline(module)
+        definitions = found[0].definitions(name) if found is not None else []
+        inner = (one for node in definitions for one in ast.walk(node))
+        return "".join(extra_of(one, kind) for one in inner if isinstance(one, (*_Function, ast.ClassDef)))
+
+    def _follow(self, module: str, name: str, file: str) -> None:
+        """Note what the annotations of what binds a name lead to, for code that reads them."""
+        label = f"{module}:{name}:<annotations>"
+        node = Node(label, label, file=file)
+        self._search.note(("late", label), file, node, lambda _: self._look_annotations(module, name))
+
+    def _look_annotations(self, module: str, name: str) -> object:
+        found = self.outline(module)
+        if found is None:
+            return None
+        outline, package = found[0], package_of(module, found[1])
+        chains = sorted({chain for unit in outline.units_of(name) for chain in unit.documented})
+        return ["Annotations", {".".join(one): self._chain(module, package, outline, one) for one in chains}]
 
     def _by_star(self, outline: Outline, package: str, name: str) -> str | None:
         for star in outline.stars:
@@ -227,12 +258,14 @@ class Late:
                 text = self._chain(module, package, outline, chain)
                 if text is not None:
                     names[".".join(chain)] = text
-        if any(map(is_import_call, unit.chains)):
-            # What of the module's constants are texts may be the names that it imports by.
-            nodes = [one.node for chain in unit.chains for one in outline.binding(chain[0])]
-            texts = {text for node in nodes if isinstance(node, ast.Assign) for text in texts_in(node.value)}
-            self.import_texts(texts, package)
+        self._note_words(unit.node)
         return [code_text(*unit.guards), unit_text(unit.node, outline), names]
+
+    def _note_words(self, node: ast.AST) -> None:
+        """Note the texts in a part, and what it may read of others."""
+        texts = set(texts_in(node))
+        self._search.holds(texts)
+        self._search.reads(readers(texts | words_of(node)))
 
     def _chain(self, module: str, package: str, outline: Outline, chain: Chain) -> str | None:
         units = outline.units_of(chain[0])
@@ -259,6 +292,7 @@ class Late:
         others = [_text(one) for one in statements if not isinstance(one, (*_Function, ast.ClassDef))]
         package = package_of(module, file)
         self._importing(module)
+        self._note_words(source.tree)
         imports = nested_imports(source.tree)
         return [
             "Module",
@@ -285,7 +319,7 @@ class Late:
         names = vars(sys.modules[module]) if module in sys.modules else {}
         for name in source.outline.modules:
             absolute = absolute_name(name, package)
-            inner = getattr(sys.modules.get(absolute or ""), "__file__", None)
+            inner = file_of(sys.modules.get(absolute or ""))
             if absolute is not None and inner is not None:
                 self.loaded(absolute, inner)
         effects = self.effects.outside(module, file, source.outline)
@@ -319,6 +353,15 @@ class Late:
 def _importing(module: str, file: str) -> Node:
     label = f"{module}:<import>"
     return Node(label, label, file=file)
+
+
+def _names_of_modules(texts: set[str], packages: set[str]) -> set[str]:
+    """Return what of texts may be the full name of a module: `a.b`, and that before a colon or the last dot."""
+    plain = {one.partition(":")[0] for one in texts if _NAME.fullmatch(one)}
+    plain |= {one.rpartition(".")[0] for one in plain if "." in one}
+    relative = {one for one in texts if _RELATIVE.fullmatch(one)}
+    inside = {absolute_name(one, package) for one in relative for package in packages | plain}
+    return plain | {one for one in inside if one is not None}
 
 
 def _text(node: ast.stmt) -> str:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from interlock.identity.classes import ClassLook
 from interlock.identity.references import Chain
-from interlock.identity.statements import is_import_call, texts_of
 from interlock.identity.values import ValueLook
 from interlock.identity.witness import MISSING
-from interlock.identity.wrappers import module_name
+from interlock.identity.wrappers import file_of, module_name
 
 if TYPE_CHECKING:
     from interlock.identity.reach import Search
@@ -54,9 +53,6 @@ class NameLook:
             bound: Names that mean something else, as those inside of a class do.
         """
         found = {}
-        chains = list(chains)
-        if any(map(is_import_call, chains)):
-            self._import_texts(chains, names)
         for chain in chains:
             root = chain[0]
             if root in bound or root in _OF_THE_IMPORT:
@@ -73,11 +69,6 @@ class NameLook:
                 found[".".join(chain)] = text
         return found
 
-    def _import_texts(self, chains: Iterable[Chain], names: Mapping[str, Any]) -> None:
-        """Note the modules of the project that constants name, for code that imports a module by its name."""
-        texts = {one for chain in chains for one in texts_of(names.get(chain[0]))}
-        self._search.late.import_texts(texts, str(names.get("__package__") or ""))
-
     def _note_builtin(self, chain: Chain, names: Mapping[str, Any]) -> None:
         file = names.get("__file__")
         if chain[:2] in _SEES_ALL and isinstance(file, str):
@@ -90,7 +81,7 @@ class NameLook:
         foreign = ""
         while rest and isinstance(thing, ModuleType):
             module = thing.__name__
-            is_ours = self._search.origin(module, getattr(thing, "__file__", None)).kind == "project"
+            is_ours = self._search.origin(module, file_of(thing)).kind == "project"
             inside = vars(thing).get(rest[0], MISSING)
             if is_ours:
                 self._search.witness.saw_name(vars(thing), rest[0], inside)

@@ -23,7 +23,7 @@ from interlock.identity.statements import (
     statements_of,
     stored_in,
 )
-from interlock.identity.syntax import annotations_of, code_text, function_text
+from interlock.identity.syntax import annotations_in, annotations_of, code_text, function_text
 
 # Calls of these leave nothing behind that a step could notice.
 _QUIET = frozenset({"print", "logging", "warnings", "sys", "typing"})
@@ -253,6 +253,8 @@ def _inside(one: Imported) -> str:
 
 def unit_text(node: ast.stmt, outline: Outline) -> str:
     """Return the text of a statement, without the decorators that say how a step is run."""
+    if isinstance(node, ast.ClassDef) and (node.decorator_list or node.keywords):
+        return code_text(node, *annotations_in(node)[0])
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return code_text(node)
     decorators = [one for one in node.decorator_list if not _is_ours(one, outline)]

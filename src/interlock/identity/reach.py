@@ -15,15 +15,16 @@ from interlock.identity.classes import ClassLook
 from interlock.identity.constants import roots_of
 from interlock.identity.depends import bind_dependency
 from interlock.identity.digest import digest_bytes
-from interlock.identity.functions import FunctionLook
+from interlock.identity.functions import FunctionLook, readers
 from interlock.identity.late import Late
+from interlock.identity.modules import package_of
 from interlock.identity.names import NameLook
 from interlock.identity.origin import Origin, Origins
 from interlock.identity.references import Chain
 from interlock.identity.source import Source, source_of
 from interlock.identity.values import ValueLook
 from interlock.identity.walk import type_name
-from interlock.identity.web import Node
+from interlock.identity.web import Node, closure_of
 from interlock.identity.witness import Witness
 from interlock.identity.wrappers import (
     attributes_of,
@@ -65,20 +66,56 @@ class Search:
         self._kept: list[Any] = []
         self._waiting: deque[tuple[Node, Callable[[Node], object]]] = deque()
         self._edges: set[Node] = set()
+        self._node = Node("", "")
+        self._are_readers = False
 
     def start(self, thing: Any) -> tuple[str, set[Node]]:
         """Search from a function, a class, a step or a value; return its name and what it leads to."""
         self._edges = edges = {self._python()}
+        self._node = beginning = Node("", "")
         name = self.bind(thing)
         self.finish()
+        while self._follow(beginning, edges):
+            self.finish()
         return name, edges
+
+    def _follow(self, beginning: Node, edges: set[Node]) -> bool:
+        """Note what some of the code that was found may read of the rest; say whether it was not there before.
+
+        What annotations name counts where code reads annotations, and a text that is the name of a
+        module where code imports by a text, wherever the text comes from.
+        """
+        if not self._are_readers:
+            return False
+        found = {beginning, *closure_of(edges)}
+        kinds = frozenset[str]().union(*(node.reads for node in found))
+        self._edges = noted = set[Node]()
+        if "annotations" in kinds:
+            for node in found:
+                if node.follow is not None:
+                    node.follow()
+        if "imports" in kinds:
+            packages = {_package(node) for node in found if "imports" in node.reads}
+            self.late.import_texts({text for node in found for text in node.texts}, packages)
+        edges |= noted
+        return not noted <= found
+
+    def reads(self, kinds: frozenset[str]) -> None:
+        """Note what the part that is looked into may read of others."""
+        if kinds:
+            self._are_readers = True
+            self._node.reads |= kinds
+
+    def holds(self, texts: Iterable[str]) -> None:
+        """Note the texts in the part that is looked into."""
+        self._node.texts.update(texts)
 
     def finish(self) -> None:
         """Look into everything that was noted."""
         while True:
             while self._waiting:
                 node, look = self._waiting.popleft()
-                self._edges = node.edges
+                self._edges, self._node = node.edges, node
                 self._look(node, look)
             if not self.late.effects.link():
                 return
@@ -155,6 +192,8 @@ class Search:
 
     def _bind_foreign(self, function: FunctionType, label: str) -> str:
         """Note what a decorator of a library holds in its closure: the project's function."""
+        kinds = readers((function.__name__,))
+        self.reads(kinds)
         outer, self._edges = self._edges, set()
         self.origin(module_name(function.__globals__), function.__code__.co_filename)
         # Named before what it holds is looked at, which may be the function itself.
@@ -163,7 +202,7 @@ class Search:
         held.append(vars(function).get("__wrapped__"))
         bound = [text for text in map(self._bind_held, held) if text is not None]
         outer |= self._edges
-        self._edges, node = outer, Node(label, label, edges=self._edges)
+        self._edges, node = outer, Node(label, label, edges=self._edges, reads=kinds)
         del self._texts[id(function)]
         if not bound:
             return label
@@ -284,4 +323,9 @@ class Search:
 
     def lead_from(self, edges: set[Node]) -> None:
         """Note what follows as reached from elsewhere."""
-        self._edges = edges
+        self._edges, self._node = edges, Node("", "")
+
+
+def _package(node: Node) -> str:
+    """Return the package from which relative imports of a part start."""
+    return package_of(node.label.partition(":")[0], node.file or "")

@@ -10,7 +10,7 @@ import ast
 import functools
 import opcode
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from types import CodeType
 
@@ -36,12 +36,14 @@ class References:
     Attributes:
         chains: Global names with the attributes taken from them.
         imports: Names of modules that it imports when it runs, with a dot in front for each level.
-        words: Every name in it, those of attributes of local variables included.
+        words: Every name in it, those of attributes of local variables and those written as a text included.
+        texts: The texts written in it.
     """
 
     chains: tuple[Chain, ...]
     imports: tuple[str, ...]
     words: frozenset[str]
+    texts: frozenset[str]
 
 
 @functools.lru_cache(maxsize=16384)
@@ -50,12 +52,22 @@ def references_of_code(code: CodeType) -> References:
     chains: set[Chain] = set()
     imports: set[str] = set()
     words: set[str] = set()
+    texts: set[str] = set()
     for one in _nested(code):
         words.update(one.co_names)
+        texts.update(_texts(one.co_consts))
         _read(one, chains, imports)
-    # Also where `importlib` itself is imported inside of the code, and is no global name.
-    chains.update((word,) for word in ("import_module", "find_spec") if word in words)
-    return References(tuple(sorted(chains)), tuple(sorted(imports)), frozenset(words))
+    return References(
+        tuple(sorted(chains)), tuple(sorted(imports)), frozenset(words | texts), frozenset(texts)
+    )
+
+
+def _texts(consts: Iterable[object]) -> Iterator[str]:
+    for one in consts:
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, (tuple, frozenset)):
+            yield from _texts(one)
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:
@@ -92,12 +104,14 @@ def _read(code: CodeType, chains: set[Chain], imports: set[str]) -> None:
         chains.add(chain)
 
 
-def chains_of_tree(*nodes: ast.AST) -> tuple[Chain, ...]:
-    """Return the names that a syntax tree loads; names bound inside it may be among them."""
+def chains_of_tree(*nodes: ast.AST, without: Collection[ast.AST] = ()) -> tuple[Chain, ...]:
+    """Return the names that a syntax tree loads, leaving out parts; names bound inside it may be among them."""
     chains: set[Chain] = set()
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
+        if node in without:
+            continue
         chain = chain_of(node) if isinstance(node, (ast.Name, ast.Attribute)) else ()
         if chain:
             chains.add(chain)

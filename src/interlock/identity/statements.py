@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from interlock.identity.references import Chain, chain_of, chains_of_tree
-from interlock.identity.syntax import has_effect
+from interlock.identity.syntax import annotations_in, has_effect, quoted_in
 
 DEFINITION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORT = (ast.Import, ast.ImportFrom)
@@ -55,7 +55,19 @@ class Unit:
         declared = (
             (name,) for one in ast.walk(self.node) if isinstance(one, ast.Global) for name in one.names
         )
-        return tuple(sorted({*chains_of_tree(self.node, *self.guards), *declared}))
+        read, unread = self._annotations
+        used = chains_of_tree(self.node, *self.guards, *quoted_in(*read), without=set(unread))
+        return tuple(sorted({*used, *declared}))
+
+    @functools.cached_property
+    def documented(self) -> tuple[Chain, ...]:
+        """What annotations use that only document, unless code reads them."""
+        unread = self._annotations[1]
+        return chains_of_tree(*unread, *quoted_in(*unread))
+
+    @functools.cached_property
+    def _annotations(self) -> tuple[list[ast.expr], list[ast.expr]]:
+        return annotations_in(self.node)
 
     @functools.cached_property
     def imports(self) -> tuple[tuple[str, Imported], ...]:
@@ -91,48 +103,13 @@ def imports_of(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Importe
 
 
 def nested_imports(*nodes: ast.AST) -> list[tuple[str, Imported]]:
-    """Return what import statements inside of code bind, and modules that it imports by a text."""
+    """Return what import statements inside of code bind."""
     found: list[tuple[str, Imported]] = []
     for node in nodes:
         for inner in ast.walk(node):
             if isinstance(inner, IMPORT):
                 found.extend(imports_of(inner))
-            elif isinstance(inner, ast.Call) and is_import_call(chain_of(inner.func)):
-                found.extend(("*", Imported(module)) for module in _imported_by_text(inner, node))
     return found
-
-
-def is_import_call(chain: Chain) -> bool:
-    """Say whether what is called imports a module, or looks for one, by its name."""
-    return chain[-1:] in (("import_module",), ("__import__",), ("find_spec",))
-
-
-def _imported_by_text(call: ast.Call, around: ast.AST) -> Iterator[str]:
-    """Yield the modules of `import_module("a.b")`, of which the names are written down in the code around it."""
-    given = {one.arg: one.value for one in call.keywords}
-    name = call.args[0] if call.args else given.get("name")
-    package = call.args[1] if call.args[1:] else given.get("package")
-    is_relative = (chain_of(call.func) or ("",))[-1] != "__import__" and package is not None
-    packages = list(_texts(package, around)) if is_relative and package is not None else []
-    for text in _texts(name, around) if name is not None else ():
-        if not text.startswith(".") or not packages:
-            yield text
-        yield from (found for one in packages if (found := _joined(text, one)))
-
-
-def _joined(text: str, package: str) -> str:
-    """Return the full name of `.a` in a package, "" where the text is no such name."""
-    dots = len(text) - len(text.lstrip("."))
-    parts = package.split(".")
-    return ".".join((*parts[: len(parts) - dots + 1], text[dots:])) if 0 < dots <= len(parts) else ""
-
-
-def _texts(value: ast.AST, around: ast.AST) -> Iterator[str]:
-    """Yield the texts that an expression may be: written there, or where a local name in it is bound."""
-    names = {one.id for one in ast.walk(value) if isinstance(one, ast.Name)}
-    values = [value, *(one for name in sorted(names) for one in _values_of(name, around))]
-    for one in values:
-        yield from texts_in(one)
 
 
 def texts_in(node: ast.AST) -> Iterator[str]:
@@ -159,13 +136,17 @@ def _values_of(name: str, around: ast.AST) -> Iterator[ast.AST]:
             yield from [one.value] if name in _bound(one.target) else []
 
 
-def texts_of(value: object) -> list[str]:
-    """Return the texts that a value is, or has in it."""
-    if isinstance(value, dict):
-        return [one for part in value.values() for one in texts_of(part)]
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [one for one in value if isinstance(one, str)]
-    return [value] if isinstance(value, str) else []
+def words_of(node: ast.AST) -> set[str]:
+    """Return the names in code, those of attributes and of what is imported included."""
+    found: set[str] = set()
+    for one in ast.walk(node):
+        if isinstance(one, ast.Name):
+            found.add(one.id)
+        elif isinstance(one, ast.Attribute):
+            found.add(one.attr)
+        elif isinstance(one, ast.alias):
+            found.add(one.name)
+    return found
 
 
 def statements_of(

@@ -46,6 +46,28 @@ def annotations_of(node: Function) -> list[ast.expr]:
     return [one for one in (*found, node.returns) if one is not None]
 
 
+def annotations_in(node: ast.AST) -> tuple[list[ast.expr], list[ast.expr]]:
+    """Return the annotations in a statement that something may read when it runs, and those that only document.
+
+    Read are those of attributes of classes, of decorated functions, and of the methods of a class that is
+    made by more than `class`.
+    """
+    read: list[ast.expr] = []
+    unread: list[ast.expr] = []
+    waiting = [(node, False, False)]
+    while waiting:
+        one, is_in_class, is_made = waiting.pop()
+        if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            (read if one.decorator_list or is_made else unread).extend(annotations_of(one))
+        elif isinstance(one, ast.AnnAssign):
+            (read if is_in_class else unread).append(one.annotation)
+        is_class = isinstance(one, ast.ClassDef)
+        is_made = isinstance(one, ast.ClassDef) and bool(one.decorator_list or one.keywords)
+        is_in_class = is_class or (is_in_class and not isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        waiting += [(inner, is_in_class, is_made) for inner in ast.iter_child_nodes(one)]
+    return read, unread
+
+
 def quoted_in(*nodes: ast.AST) -> list[ast.expr]:
     """Return the expressions that texts in annotations stand for, as in `inner: "list[Inner]"`."""
     found: list[ast.expr] = []

@@ -41,7 +41,7 @@ class ValueLook:
     def _look_constant(self, module: str, name: str, value: Any, file: str | None) -> object:
         if file is not None:
             self._search.late.loaded(module, file)
-        if isinstance(value, PurePath):
+        if self._is_path(value):
             return self.digest(value)
         self._origins_of_value(value)
         digest, is_opaque = self._value(value)
@@ -51,12 +51,14 @@ class ValueLook:
     def digest(self, value: Any) -> str:
         """Return the digest of a value; code inside it is noted."""
         self._origins_of_value(value)
-        if isinstance(value, PurePath):
+        if self._is_path(value):
             return digest_value(["path", self._placeless(str(value))])
         return self._value(value)[0]
 
     def _value(self, value: Any) -> tuple[str, bool]:
-        found = digest_constant(value, self._name_inside, self._search.roots, self._search.is_ours)
+        search, texts = self._search, set[str]()
+        found = digest_constant(value, self._name_inside, search.roots, search.is_ours, texts)
+        search.holds(texts)
         if not is_fixed(value):
             self._search.witness.saw_answer(lambda: self._again(value), found)
         return found
@@ -72,7 +74,7 @@ class ValueLook:
 
     def _name_inside(self, thing: Any) -> str | None:
         """Name code inside a value, and a path by itself: the content of a folder is no code."""
-        if isinstance(thing, PurePath):
+        if self._is_path(thing):
             return str(self._placeless(str(thing)))
         if isinstance(thing, GeneratorType):
             return self._running(thing)
@@ -89,6 +91,10 @@ class ValueLook:
             function = FunctionType(code, frame.f_globals, code.co_name, None, cells)
             known = self._generators[id(generator)] = generator, function
         return self._search.bind_code(known[1])
+
+    def _is_path(self, value: Any) -> bool:
+        """Say whether a value is a path, and no object of a class of the project that is more than that."""
+        return isinstance(value, PurePath) and not self._search.is_ours(type(value))
 
     def _placeless(self, value: Any) -> Any:
         return placeless(value, self._search.roots) if type(value) is str else value

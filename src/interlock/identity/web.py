@@ -28,7 +28,9 @@ class Node:
         line: The line in it.
         edges: What it reaches.
         extras: What else there is of it, for code that reads it: "docs", "annotations", "text".
-        reads: Which extras of others this part may read.
+        reads: Which extras of others this part may read, and "imports" for one that imports modules by a text.
+        follow: Notes what its annotations lead to, for code that reads them.
+        texts: The texts in it, which may be names of modules.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Node:
     edges: set[Node] = field(default_factory=set)
     extras: Callable[[str], str] | None = None
     reads: frozenset[str] = frozenset()
+    follow: Callable[[], None] | None = None
+    texts: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,17 @@ class Web:
 
     def _mask(self, reached: int) -> bytes:
         return f"{reached:0{len(self._nodes)}b}"[::-1].encode().translate(_BITS)
+
+
+def closure_of(starts: Iterable[Node]) -> set[Node]:
+    """Return the nodes that are reached from some, these included."""
+    found = set(starts)
+    waiting = list(found)
+    while waiting:
+        new = waiting.pop().edges - found
+        found |= new
+        waiting.extend(new)
+    return found
 
 
 def _hash(*texts: str) -> bytes:
