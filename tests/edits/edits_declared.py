@@ -8,7 +8,7 @@ HIDDEN = "import importlib\nimport tools\n"
 CALL = """
 @step(depends=[{}])
 def one(n: int) -> int:
-    module = importlib.import_module("too" + "ls")
+    module = importlib.import_module("".join(["too", "ls"]))
     return getattr(module, "hel" + "per")(n)
 """
 UNDECLARED = HIDDEN + CALL.format("").replace("(depends=[])", "")

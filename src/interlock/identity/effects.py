@@ -50,9 +50,11 @@ class Effects:
 
     def _stays_inside(self, outline: Outline, act: Act, package: str, inside: set[tuple[str, str]]) -> bool:
         """Say whether an act changes nothing but the project; gather what of the project it changes."""
-        found = self._owner(outline, act.chain, package)
-        if found is None:
+        owner = self._find(outline, act.chain, package)
+        if owner is None or not owner[1]:
             return False
+        module, chain = owner
+        found = module, chain[0]
         if found in inside:
             return True
         inside.add(found)
@@ -62,7 +64,7 @@ class Effects:
         inside.update((found[0], name) for name in other[0].reached_by(found[1]))
         there = package_of(found[0], other[1])
         # All are looked at, not only up to the first that leads outside: each may change something inside.
-        acts = other[0].acts_of_call(found[1])
+        acts = other[0].acts_of_call(chain)
         stays = [self._stays_inside(other[0], one, there, inside) for one in acts]
         return all(stays)
 
@@ -131,6 +133,8 @@ class Effects:
         if there is not None:
             return self._keeps(*there)
         own = outline.definitions(chain[0])
+        if not outline.defines(chain[0]):
+            return True  # `registry.__dict__`, or what `__getattr__` makes
         if not own:
             return chain[-1] != _HOOK and outline.remembers(chain[0])
         if chain[1:] == (_HOOK,):
@@ -146,11 +150,6 @@ class Effects:
                 name = absolute_name(one.module, package)
                 used += [(name, (one.name,) if one.name is not None else ())] if name is not None else []
         return any(self._keeps(*one) for one in used)
-
-    def _owner(self, outline: Outline, chain: Chain, package: str) -> tuple[str, str] | None:
-        """Return the module of the project, and the name in it, that a chain leads to by an import."""
-        found = self._find(outline, chain, package)
-        return (found[0], found[1][0]) if found is not None and found[1] else None
 
     def _find(self, outline: Outline, chain: Chain, package: str) -> tuple[str, Chain] | None:
         """Return the module of the project, and the chain in it, that a chain leads to by an import."""

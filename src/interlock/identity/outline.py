@@ -46,6 +46,10 @@ _QUIET_DECORATORS = frozenset(
 )
 
 
+# Decorators under which a method runs as it is written.
+_METHODS = frozenset({"classmethod", "staticmethod"})
+
+
 @dataclass(frozen=True)
 class Act:
     """Something that is done to what is not the module's own.
@@ -106,9 +110,9 @@ class Outline:
         nodes = () if unit.is_import else executed(unit.node)
         return tuple(act for one in nodes for act in self._acts_of(one, frozenset()))
 
-    def acts_of_call(self, name: str) -> list[Act]:
-        """Return what a call of a function of this module does to what was imported before."""
-        return list(self._acts_of_own((name,), frozenset({name})))
+    def acts_of_call(self, path: Chain) -> list[Act]:
+        """Return what a call of a function or a method of this module does to what was imported before."""
+        return list(self._acts_of_own(path, frozenset({path[0]})))
 
     @functools.cached_property
     def acting(self) -> list[Unit]:
@@ -233,10 +237,11 @@ class Outline:
     def _acts_of_own(self, path: Chain, seen: frozenset[str]) -> Iterator[Act]:
         """Yield what a function of this module does when it is called; data does nothing outside."""
         for unit in self._bound.get(path[0], []):
-            if isinstance(unit.node, ast.ClassDef):
+            called = _called_in(unit.node, path[1:]) if isinstance(unit.node, ast.ClassDef) else unit.node
+            if called is None:
                 yield Act(path, is_call=True)
-            elif isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                for part in unit.node.body:
+            elif isinstance(called, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                for part in called.body:
                     for one in executed(part):
                         yield from self._acts_of(one, seen)
 
@@ -245,6 +250,20 @@ class Outline:
         for one in self.imports.get(root, []):
             return one.module.partition(".")[0] or "."
         return ""
+
+
+def _called_in(node: ast.ClassDef, path: Chain) -> ast.stmt | None:
+    """Return the method that is called as `Class.method(...)`, None for what the class does not say.
+
+    `register` of an abstract class is seen by those who reach the class: it stands for `pass`.
+    """
+    for one in node.body:
+        if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and (one.name,) == path:
+            is_plain = all((path_of(deco) or ("",))[-1] in _METHODS for deco in one.decorator_list)
+            return one if is_plain else None
+    bases = [*node.bases, *(one.value for one in node.keywords if one.arg == "metaclass")]
+    is_abstract = any((path_of(one) or ("",))[-1] in ("ABC", "ABCMeta") for one in bases)
+    return ast.Pass() if path == ("register",) and is_abstract else None
 
 
 def _inside(one: Imported) -> str:

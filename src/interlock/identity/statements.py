@@ -234,10 +234,25 @@ def stored_in(target: ast.AST) -> Iterator[Chain]:
 
 
 def path_of(target: ast.AST) -> Chain:
-    """Return the names along an expression: ("a", "b", "c") for `a.b().c[0]`."""
+    """Return the names along an expression: ("a", "b", "c") for `a.b().c[0]` and for `getattr(a, "b").c`."""
     names: list[str] = []
     while isinstance(target, (ast.Attribute, ast.Subscript, ast.Call)):
         if isinstance(target, ast.Attribute):
             names.append(target.attr)
+        got = _got(target)
+        if got is not None:
+            names.append(got[1])
+            target = got[0]
+            continue
         target = target.func if isinstance(target, ast.Call) else target.value
     return (target.id, *reversed(names)) if isinstance(target, ast.Name) else ()
+
+
+def _got(call: ast.AST) -> tuple[ast.expr, str] | None:
+    """Return what `getattr(a, "b")` takes an attribute of, and its name."""
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "getattr":
+        return None
+    name = call.args[1] if len(call.args) > 1 else None
+    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+        return None
+    return call.args[0], name.value
