@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from interlock.engine.place import records_place
@@ -11,9 +11,7 @@ from interlock.engine.rebuild import open_records
 from interlock.identity.code import project_naming
 from interlock.records.records import Records
 from interlock.stack.config import Project
-from interlock.stack.layout import Home
 from interlock.store.artifacts import ArtifactStore
-from interlock.store.locks import file_lock
 from interlock.store.opening import Store, store_of
 
 
@@ -38,32 +36,8 @@ def open_context(project: Project) -> Iterator[RunContext]:
     """
     project.home.create()
     store = store_of(project)
-<<<<<<< HEAD
     records = open_records(records_place(project), store)
-=======
-    with _first(home):
-        records = _opened(home, store)
->>>>>>> 76e1d80 (Chaos of writers beside a removal of garbage; faults of a bucket)
     try:
         yield RunContext(project, store, ArtifactStore(store, naming=project_naming(project.root)), records)
     finally:
         records.close()
-
-
-@contextmanager
-def _first(home: Home) -> Iterator[None]:
-    """Let nobody write to new records before who made them has rebuilt them."""
-    with ExitStack() as stack:
-        with suppress(OSError):  # a home that is only read
-            stack.enter_context(file_lock(home.path / "opening.lock"))
-        yield
-
-
-def _opened(home: Home, store: Store) -> Records:
-    records = Records.open(home.records, store)
-    try:
-        rebuild_if_lost(records, store)
-    except BaseException:
-        records.close()
-        raise
-    return records
