@@ -27,6 +27,9 @@ lint: $(VENV)/.dev ## Style, types, and the floors of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+chaos: $(VENV)/.dev ## Kill runs at 200 moments, fail every write, lose power 50 times (about half an hour)
+	CHAOS_MOMENTS=200 CHAOS_EVERY=1 CHAOS_LOSSES=50 $(BIN)/python -m pytest -n 2 tests/chaos
+
 bench: $(VENV)/.dev ## Measure, as ratios against a floor in the same run
 	$(BIN)/python bench/import_time.py
 	$(BIN)/python bench/noop_chain.py

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,9 @@ class MemoryStore:
 
     def manifests(self, kind: str) -> Iterator[str]:
         raise NotImplementedError(kind)
+
+    def adopt(self, digests: Iterable[str]) -> None:
+        """Memory has nothing to sync."""
 
     def sync(self) -> None:
         """Memory has nothing to sync."""

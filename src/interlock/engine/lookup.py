@@ -24,8 +24,7 @@ from interlock.store.formats.containers import blobs_of
 def _blobs(outputs: Mapping[str, Artifact]) -> Iterator[str]:
     """Yield every blob that some outputs need, those inside containers and folders among them."""
     for artifact in outputs.values():
-        if artifact.inline is None:
-            yield from blobs_of(artifact)
+        yield from blobs_of(artifact)  # a short list stands in the record itself, what it holds does not
 
 
 def is_stored(store: BlobStore, outputs: Mapping[str, Artifact]) -> bool:

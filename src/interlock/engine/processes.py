@@ -24,6 +24,7 @@ from interlock.errors import InterlockError
 from interlock.graph.options import memory_bytes
 from interlock.graph.step import StepOptions
 from interlock.stack.config import EngineConfig
+from interlock.store.formats.containers import blobs_of
 
 _TASKS_A_CORE = 4
 """How many tasks that ask for less than a core run at once on each."""
@@ -149,8 +150,14 @@ class Processes:
             self._job.told.logged(task, message.metrics)
         elif isinstance(message, Ended):
             worker.end()
+            self._adopt(message.outcome)
             return message.outcome
         return None
+
+    def _adopt(self, outcome: Outcome) -> None:
+        """Let what a worker has put survive a loss of power when the end of the run is told."""
+        made = outcome.artifacts.values()
+        self._job.context.store.adopt(blob for artifact in made for blob in blobs_of(artifact))
 
     def _show(self, text: str) -> None:
         if self._job.echo is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -208,7 +209,12 @@ class _Running:
         except BaseException as error:
             self._finish("cancelled", error=type(error).__name__)
             raise
-        self._finish(status, metrics=metrics, error=str(failure) if failure else None)
+        try:
+            self._finish(status, metrics=metrics, error=str(failure) if failure else None)
+        except InterlockError as error:  # the disk kept something from being safe: what it was is thrown away
+            with contextlib.suppress(InterlockError):
+                self._finish("failed", error=error.what)
+            raise
         return self._result(status, metrics, failure)
 
     def _metrics(self) -> dict[str, float]:

@@ -53,6 +53,7 @@ class Engine(Protocol):
     - Every task that is submitted comes back once, as an `Outcome`, whatever becomes of it: also when the process,
       the machine or the cluster node that has it dies. It calls `attempt_step`, which does all the work.
     - The timeout of a step ends its task, and the processes that the task started.
+    - What a task elsewhere has put into the store is adopted (`BlobStore.adopt`) before its outcome is given back.
     - After `close` nothing of what was submitted runs any more.
 
     All methods are called from the thread of the run.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,10 @@ class Overlay:
     def manifests(self, kind: str) -> Iterator[str]:
         """Yield the digest of every manifest of a kind, of both."""
         yield from dict.fromkeys((*self._above.manifests(kind), *self._below.manifests(kind)))
+
+    def adopt(self, digests: Iterable[str]) -> None:
+        """Let the next `sync` be for these too."""
+        self._above.adopt(digests)
 
     def sync(self) -> None:
         """Make what was written safe."""

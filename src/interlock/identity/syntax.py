@@ -63,7 +63,9 @@ def annotations_in(node: ast.AST) -> tuple[list[ast.expr], list[ast.expr]]:
             (read if is_in_class else unread).append(one.annotation)
         is_class = isinstance(one, ast.ClassDef)
         is_made = isinstance(one, ast.ClassDef) and bool(one.decorator_list or one.keywords)
-        is_in_class = is_class or (is_in_class and not isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        is_in_class = is_class or (
+            is_in_class and not isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))
+        )
         waiting += [(inner, is_in_class, is_made) for inner in ast.iter_child_nodes(one)]
     return read, unread
 

@@ -6,7 +6,7 @@ A socket appears here together with its first user; the others of the design fol
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -78,6 +78,10 @@ class BlobStore(Protocol):
 
     def manifests(self, kind: str) -> Iterator[str]:
         """Yield the digest of every manifest of that kind, in no promised order."""
+        ...
+
+    def adopt(self, digests: Iterable[str]) -> None:
+        """Let the next `sync` be for blobs too that another process has just put for this one."""
         ...
 
     def sync(self) -> None:

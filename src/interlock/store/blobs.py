@@ -203,6 +203,14 @@ class LocalStore:
             if match is not None:
                 yield PREFIX + match[1]
 
+    def adopt(self, digests: Iterable[str]) -> None:
+        """Let the next `sync` be for blobs too that another process has just put for this one."""
+        for digest in digests:
+            path = self._blob(digest)
+            with contextlib.suppress(FileNotFoundError):
+                if _is_unsafe(path.lstat()):
+                    self._pending.add(path)
+
     def sync(self) -> None:
         """Make everything put so far safe from power loss.
 
@@ -238,7 +246,8 @@ class LocalStore:
             return False
         if status.st_mtime < time.time() - self.pace.fresh and not self._refresh(path):
             return False
-        self._note_unsafe(path, status)
+        if _is_unsafe(status) and not self._pending.holds(path):
+            return self._survived(path)
         return True
 
     def _refresh(self, path: Path) -> bool:
@@ -255,8 +264,26 @@ class LocalStore:
             return True  # a store that cannot be written to: nobody removes anything from it either
         return True
 
+    def _survived(self, path: Path) -> bool:
+        """Tell whether a file is whole that another process did not come to sync: the power may have gone since.
+
+        One that is not is set aside, so that it is made anew.
+        """
+        digest = PREFIX + path.name.removesuffix(".json")
+        try:
+            found = _reading(path, digest_file)
+        except ReadFailed:
+            if path.exists():
+                raise
+            return False  # set aside by another process just now
+        if found != digest:
+            self._set_aside(digest, path, "it was never synced")
+            return False
+        self._pending.add(path)
+        return True
+
     def _note_unsafe(self, path: Path, status: os.stat_result) -> None:
-        if stat.S_IMODE(status.st_mode) == _UNSAFE:
+        if _is_unsafe(status):
             self._pending.add(path)
 
     def _mark_safe(self, path: Path) -> None:
@@ -295,6 +322,7 @@ class LocalStore:
 
     def _set_aside(self, digest: str, path: Path, problem: str) -> CorruptBlob:
         self._verified.pop(path, None)
+        self._pending.forget(path)
         # A store that cannot be written to is still read: the error says what is damaged.
         with contextlib.suppress(OSError):
             path.rename(path.with_name(path.name + ASIDE))
@@ -305,6 +333,10 @@ class LocalStore:
 
     def _manifest(self, kind: str, digest: str) -> Path:
         return self.root / manifest_path(kind, digest)
+
+
+def _is_unsafe(status: os.stat_result) -> bool:
+    return stat.S_IMODE(status.st_mode) == _UNSAFE
 
 
 def _identity(status: os.stat_result) -> _Identity:

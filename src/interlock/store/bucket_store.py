@@ -149,6 +149,9 @@ class BucketStore:
             if digest is not None:
                 yield digest
 
+    def adopt(self, digests: Iterable[str]) -> None:
+        """Do nothing: what the bucket has accepted is safe, whoever put it."""
+
     def sync(self) -> None:
         """Do nothing: what the bucket has accepted is safe."""
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from interlock import failpoints
+from interlock.store import writeback
 from interlock.store.faults import write_error
 from interlock.store.leftovers import TEMPORARY
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer  # in the standard library from Python 3.12 on
 
 _SERIAL = itertools.count()
+_SIDE_BY_SIDE = 1 << 20  # from so many bytes on it pays to hash a piece while it is written
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -45,7 +47,7 @@ class Draft(io.RawIOBase):
         self.size = 0
         self._placed = False
         self._fd = -1
-        self._hasher = blake3(max_threads=blake3.AUTO) if hashed else None
+        self._hasher = blake3() if hashed else None
         self._path = folder / f"{TEMPORARY}{os.getpid()}-{next(_SERIAL)}-{os.urandom(4).hex()}"
         self._fd = self._create()
 
@@ -60,13 +62,24 @@ class Draft(io.RawIOBase):
             os.write(self._fd, view[: len(view) // 2])
             failpoints.die()
         failpoints.hit("publish.write")
-        if self._hasher is not None:
-            self._hasher.update(view)
         self.size += len(view)
-        rest = view
+        if self._hasher is None:
+            self._put(view)
+        elif len(view) < _SIDE_BY_SIDE:
+            self._hasher.update(view)
+            self._put(view)
+        else:
+            hashing = threading.Thread(target=self._hasher.update, args=(view,))
+            hashing.start()
+            try:
+                self._put(view)
+            finally:
+                hashing.join()
+        return len(view)
+
+    def _put(self, rest: memoryview) -> None:
         while rest:
             rest = rest[os.write(self._fd, rest) :]
-        return len(view)
 
     @property
     def hex(self) -> str:
@@ -79,6 +92,8 @@ class Draft(io.RawIOBase):
         if pending is None:
             failpoints.hit("publish.fsync")
             os.fsync(self._fd)
+        elif self.size >= writeback.LARGE:
+            writeback.begin(self._fd)
         self.close()
         failpoints.hit("publish.rename")
         try:
@@ -128,6 +143,15 @@ class Pending:
         with self._changing:
             self._files[path] = None
             self._folders[path.parent] = None
+
+    def holds(self, path: Path) -> bool:
+        """Tell whether a file waits for the next `sync`."""
+        return path in self._files
+
+    def forget(self, path: Path) -> None:
+        """Let go of a file that turned out to be of no use."""
+        with self._changing:
+            self._files.pop(path, None)
 
     def add_folder(self, path: Path) -> None:
         """Remember a new folder, that is: the folder that names it."""

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from interlock.identity.artifact import Artifact
+from interlock.identity.canonical import canonical_json
 from interlock.store.formats.format import BLOBS, Stored, Unstorable, Vault
 from interlock.store.formats.plain import TAG, decode, encode, to_text
 from interlock.store.formats.scalars import NotPlain
@@ -45,8 +46,9 @@ class ContainerFormat:
 
 
 def leaf_of(artifact: Artifact) -> dict[str, Any]:
-    """Return an artifact as it stands in the tree."""
-    return {TAG: ["leaf", artifact.to_json()]}
+    """Return an artifact as it stands in the tree: the same text, however its facts were ordered where it came from."""
+    body = artifact.to_json()
+    return {TAG: ["leaf", body | {"meta": json.loads(canonical_json(body["meta"]))}]}
 
 
 def leaf_in(tree: Any) -> Artifact | None:
