@@ -104,7 +104,7 @@ def _body(made: SingleStep) -> dict[str, Any]:
     outcome = made.outcome
     return {
         "step": outcome.task.node,
-        "state": "failed" if outcome.failure else "ran",
+        "state": outcome.state,
         "seconds": outcome.usage.seconds,
         "outputs": {name: artifact.digest for name, artifact in outcome.artifacts.items()},
         "recorded": made.recorded,
@@ -118,5 +118,7 @@ def _say(made: SingleStep) -> None:
     for name, artifact in outcome.artifacts.items():
         word = {True: "as recorded", False: "not as recorded"}.get(made.same.get(name), "")  # type: ignore[arg-type]
         out.print(f"{outcome.task.node}.{name}  {artifact.type}  {artifact.digest[:19]}  {word}".rstrip())
+    if outcome.stopped is not None:
+        out.print(f"stopped: {outcome.stopped}")
     sys.stderr.write(f"ran in {shown_seconds(outcome.usage.seconds)}\n")
     out.print("recorded in the run" if made.recorded else "the run has come to its end, and stays as it is")

@@ -67,7 +67,7 @@ class Journal:
         for outcome in tries:
             self._heard(node.name, outcome.printed, outcome.metrics)
         record = replace(
-            self._step(node, _state(last), key, reason),
+            self._step(node, last.state, key, reason),
             outputs=last.artifacts,
             seconds=sum(one.usage.seconds for one in tries),
             cpu_seconds=sum(one.usage.cpu_seconds for one in tries),
@@ -194,12 +194,6 @@ class Journal:
             inputs=key.inputs if key else {},
             reason=reason,
         )
-
-
-def _state(outcome: Outcome) -> StepState:
-    if outcome.failure is not None:
-        return "failed"
-    return "ran" if outcome.stopped is None else "stopped"
 
 
 def _attempts(tries: Sequence[Outcome]) -> tuple[AttemptRecord, ...]:

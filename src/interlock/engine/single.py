@@ -17,7 +17,7 @@ from interlock.engine.worker import Outcome, run_step
 from interlock.errors import InterlockError, UsageError, did_you_mean
 from interlock.graph.model import Graph, Node
 from interlock.identity.artifact import Artifact
-from interlock.records.model import RunRecord, StepRecord
+from interlock.records.model import ENDED_WELL, RunRecord, StepRecord
 
 
 class InputsMissing(InterlockError):
@@ -67,7 +67,8 @@ def do_step(graph: Graph, context: RunContext, run: RunRecord, name: str) -> Sin
     node = graph.node(name)
     if node.step is None:
         steps = [one.name for one in graph.nodes if one.step is not None]
-        raise UsageError(f"{name!r} is a dataset, not a step.", hint=did_you_mean(name, steps))
+        what = "is a dataset, not a step" if node.kind == "data" else "is no step: it hands on what a step gave"
+        raise UsageError(f"{name!r} {what}.", hint=did_you_mean(name, steps))
     seed = int(run.facts.get("seed", 0))
     datasets = RunDatasets(graph, context, choice_of(context, graph, run.snapshots))
     lookup = Lookup(graph, context, datasets, cache=False, from_step=None, seed=seed)
@@ -82,7 +83,7 @@ def do_step(graph: Graph, context: RunContext, run: RunRecord, name: str) -> Sin
     key = lookup.key(node)
     with capturing_streams(None):
         outcome = run_step(node, values, context.artifacts, seed=seed)
-    unfinished = run.status != "succeeded"
+    unfinished = run.status not in ENDED_WELL
     if unfinished:
         journal = Journal(context, run.id, Frontier(graph).positions)
         journal.ran(node, key, "asked for with interlock step", [outcome])
@@ -95,8 +96,8 @@ def do_step(graph: Graph, context: RunContext, run: RunRecord, name: str) -> Sin
 
 
 def _steps_before(graph: Graph, node: Node) -> list[Node]:
-    names = {ref.node for ref in node.refs()}
-    return [one for one in graph.nodes if one.name in names and one.step is not None]
+    names = {ref.node for ref in node.input_refs()}
+    return [one for one in graph.nodes if one.name in names and one.kind != "data"]
 
 
 def _outputs(record: StepRecord | None) -> Mapping[str, Artifact] | None:

@@ -29,6 +29,7 @@ from interlock.graph.model import RESULT, Node, Ref, refs_of
 from interlock.graph.slices import call_item, call_node
 from interlock.graph.step import Step
 from interlock.identity.artifact import Artifact
+from interlock.records.model import StepState
 from interlock.store.artifacts import ArtifactStore
 
 
@@ -140,6 +141,13 @@ class Outcome:
     failure: StepFailed | None = None
     again: bool = False
     stopped: str | None = None
+
+    @property
+    def state(self) -> StepState:
+        """What became of the step."""
+        if self.failure is not None:
+            return "failed"
+        return "ran" if self.stopped is None else "stopped"
 
     @classmethod
     def failed(cls, task: Task, failure: StepFailed, *, seconds: float = 0.0, again: bool = False) -> Outcome:
