@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from interlock.graph.conditions import (
     why_left_out,
     words_of_choice,
 )
+from interlock.graph.leakage import LeakReport, find_leaks
 from interlock.graph.model import Condition, CycleError, Graph, Node, Ref
 from interlock.graph.output import TraceError
 from interlock.graph.pipeline import Pipeline, data, deployable
@@ -34,7 +36,7 @@ from interlock.graph.slices import (
     run_slice,
     slice_graph,
 )
-from interlock.graph.step import StepDefinitionError, fit, step
+from interlock.graph.step import StepDefinitionError, fit, split, step
 
 
 @step
@@ -335,42 +337,43 @@ def test_what_the_run_decided_is_no_part_of_the_slice() -> None:
     assert run_slice(piece, 5, {})[Ref("either")] == values[Ref("either")]
 
 
+_MOVES = ["join", "choice", "choice", "maybe", "either", "product", "nested"]
+
+
 @st.composite
 def branching_graphs(draw: st.DrawFn) -> Graph:
     """Any graph of steps in branches, one inside the other or not, with `either` and products."""
+    number_ = st.integers(0, 99)
     script = draw(
-        st.lists(
-            st.tuples(
-                st.sampled_from(["join", "when", "otherwise", "end", "either", "product"]),
-                st.integers(0, 99),
-                st.integers(0, 99),
-            ),
-            min_size=4,
-            max_size=16,
-        )
+        st.lists(st.tuples(st.sampled_from(_MOVES), number_, number_, number_), min_size=2, max_size=9)
     )
+    first = draw(st.integers(0, 9))
 
     def connect() -> None:
-        values: list[Any] = [number(draw(st.integers(0, 9)))]
-        branches: list[Any] = []
-        for kind, first, second in script:
-            one, other = values[first % len(values)], values[second % len(values)]
+        values: list[Any] = [number(first), number(first + 1)]
+        for kind, *places in script:
+            one, other, third = (values[place % len(values)] for place in places)
+            branch = when(is_odd(third))
             if kind == "join":
-                values.append(join(one, other, c=first))
-            elif kind in ("when", "otherwise"):
-                branch = when(is_odd(one))
-                branch = branch if kind == "when" else branch.otherwise
-                branch.__enter__()
-                branches.append(branch)
-            elif kind == "end" and branches:
-                branches.pop().__exit__(None, None, None)
+                values.append(join(one, other, c=places[0]))
             elif kind == "product":
-                values.append(largest(join.product([first, second], [1, 2], c=other)))
+                values.append(largest(join.product(places[:2], [1, 2], c=other)))
             elif kind == "either":
-                try:
-                    values.append(either(one, other))
-                except TraceError:
-                    continue
+                with branch:
+                    mine = join(one, c=2)
+                values.append(either(mine, other))
+            else:
+                with branch:
+                    mine = join(one, other)
+                    values.append(mine)
+                    if kind == "nested":
+                        deep = when(is_odd(other))
+                        with deep.otherwise:
+                            values.append(join(one, c=3))
+                with branch.otherwise:
+                    theirs = join(other)
+                if kind == "choice":
+                    values.append(either(mine, theirs))
 
     return Pipeline(connect, name="drawn").trace({})
 
@@ -384,7 +387,9 @@ def largest(parts: list[int]) -> int:
 def test_a_slice_with_branches_gives_the_recorded_answer(graph: Graph, choice: st.DataObject) -> None:
     values, left_out = run_all(graph)
     refs = list(values)
-    start, answer = choice.draw(st.sampled_from(refs)), choice.draw(st.sampled_from(refs))
+    answer = choice.draw(st.sampled_from(refs[::-1]))
+    before = [ref for ref in refs if ref.node in graph.ancestors((answer,)) and ref != answer]
+    start = choice.draw(st.sampled_from(before or refs))
     try:
         piece = slice_graph(graph, start, [answer])
     except SliceError:
@@ -545,3 +550,65 @@ def test_a_deployable_of_a_pipeline_inside_is_that_of_the_whole() -> None:
     assert made is not None
     assert (made.given, made.answer) == (Ref("inner/number"), Ref("inner/join"))
     assert made.waivers == {"inner/learn": "it may"}
+
+
+@split
+def halves(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return rows, rows
+
+
+@step
+def asks(rows: pd.DataFrame) -> bool:
+    return len(rows) > 3
+
+
+@fit
+def fitted(rows: pd.DataFrame) -> dict[str, float]:
+    return {}
+
+
+@step
+def answered(model: dict[str, float], rows: pd.DataFrame) -> pd.Series:
+    return rows["x"]
+
+
+def branched(*, learn_from: str, ask: str) -> LeakReport:
+    def connect() -> Any:
+        train, test = halves(frame(data("d")))
+        rows = {"train": train, "test": test}
+        asked = when(asks(rows[ask]))
+        with asked:
+            one = fitted(rows["train"])
+        with asked.otherwise:
+            other = fitted(rows[learn_from])
+        return deployable(test, answered(either(one, other), test))
+
+    return find_leaks(trace(connect))
+
+
+def test_a_condition_on_the_rows_of_given_is_no_leak_and_learning_from_them_in_a_branch_is() -> None:
+    assert branched(learn_from="train", ask="test").leaks == ()
+    assert branched(learn_from="train", ask="test").checked
+    assert [leak.step for leak in branched(learn_from="test", ask="train").leaks] == ["fitted#2"]
+
+
+def test_an_either_of_rows_passes_on_the_rows_of_each() -> None:
+    def connect() -> Any:
+        train, test = halves(frame(data("d")))
+        asked = when(asks(train))
+        with asked:
+            mine = frame(test)
+        model = fitted(either(mine, train))
+        return deployable(test, answered(model, test))
+
+    (leak,) = find_leaks(trace(connect)).leaks
+    assert leak.step == "fitted"
+    assert "either" in leak.path
+
+
+def test_a_graph_with_branches_is_sent_to_another_process_as_it_is() -> None:
+    graph = trace(both_ways, n=3)
+    again = pickle.loads(pickle.dumps(graph))
+    assert [(node.name, node.conditions, node.kind) for node in again.nodes] == [
+        (node.name, node.conditions, node.kind) for node in graph.nodes
+    ]

@@ -103,6 +103,21 @@ def _wiring(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Cha
             was, now = _sources(old.get(name)), _sources(new.get(name))
             if was != now:
                 yield Change("input", f"{node}.{name}", was, now)
+        for what, told in (("branch", _branch), ("lists", _walk)):
+            was, now = told(before[node]), told(after[node])
+            if was != now:
+                yield Change("input", f"{node} {what}", was, now)
+
+
+def _branch(node: Mapping[str, Any]) -> str:
+    """Return when a node runs."""
+    conditions = [f"{one['from']} is {one['is']}" for one in node.get("when", ())]
+    return " and ".join(conditions) or "in any case"
+
+
+def _walk(node: Mapping[str, Any]) -> str:
+    """Return how a node walks over lists."""
+    return "in every combination" if node.get("product") else "side by side"
 
 
 def _sources(value: Any) -> str:
