@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlock.graph.deployables import check_deployable, judging_metrics
 from interlock.graph.model import Const, Deployable, Graph, Node, Ref
 from interlock.graph.pipeline import Pipeline
 from interlock.graph.slices import (
@@ -16,8 +17,6 @@ from interlock.graph.slices import (
     Slice,
     SliceError,
     call_node,
-    check_deployable,
-    judging_metrics,
     run_slice,
     slice_graph,
 )

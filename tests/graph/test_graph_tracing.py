@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from interlock.graph.annotations import ConnectionTypeError, fits
+from interlock.graph.deployables import check_deployable
 from interlock.graph.model import Const, CycleError, Graph, GraphError, Group, Node, Ref, UnknownNode
 from interlock.graph.output import TraceError
 from interlock.graph.params import ParamError
 from interlock.graph.pipeline import DeployableError, Pipeline, PipelineFailed, data, deployable
-from interlock.graph.slices import check_deployable
 from interlock.graph.step import step
 
 

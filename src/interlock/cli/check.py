@@ -31,8 +31,8 @@ def check_target(pipeline: str, params: Sequence[str]) -> tuple[dict[str, Any], 
 
 def _leaks(pipeline: str, params: Sequence[str]) -> dict[str, Any]:
     from interlock.engine.datasets import data_places
+    from interlock.graph.deployables import check_deployable
     from interlock.graph.leakage import find_leaks
-    from interlock.graph.slices import check_deployable
     from interlock.stack.targets import load_pipeline
 
     given = parse_params(params)

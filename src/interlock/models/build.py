@@ -13,8 +13,8 @@ from interlock.engine.run import RunOptions, refuse_run, run_graph
 from interlock.engine.scripts import StopImport
 from interlock.errors import InterlockError
 from interlock.extras import require
+from interlock.graph.deployables import check_deployable
 from interlock.graph.leakage import LeakReport, find_leaks
-from interlock.graph.slices import check_deployable
 from interlock.models.built import Build, why_no_model
 from interlock.models.codespace import PREFIX
 from interlock.models.gates import parse_gate

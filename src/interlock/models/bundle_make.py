@@ -7,8 +7,9 @@ from typing import Any
 
 from interlock.engine.context import RunContext
 from interlock.engine.result import Run
+from interlock.graph.deployables import judging_metrics
 from interlock.graph.model import Deployable, Node, Ref, refs_of
-from interlock.graph.slices import Slice, decided, judging_metrics, run_slice, slice_graph
+from interlock.graph.slices import Slice, decided, run_slice, slice_graph
 from interlock.graph.step import Step
 from interlock.identity.artifact import Artifact
 from interlock.models.bundle_code import collect_code
