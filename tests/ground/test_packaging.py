@@ -120,6 +120,7 @@ INNER = {
     "Stuck": "raised while a value is walked, where its place is not known yet; leaves as Undigestible",
     "NotPlain": "tells a format that a value is for another one; leaves as Unstorable",
     "Stopped": "the system's request to end, as KeyboardInterrupt is the user's; becomes an exit code",
+    "StopRun": "raised by a step whose run has done all that there is to do; becomes the status `stopped`",
     "StopImport": "ends a module's import early, through its own `except Exception`; caught where it is imported",
 }
 """Classes that never leave the package, and why they are not of the family."""
