@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from records_sample import ADDRESS, FolderManifests, count, open_records
 
 from interlock.errors import InterlockError
+from interlock.extras import MissingExtra
 from interlock.records import database as database_module
 from interlock.records.faults import (
     BadRecordsAddress,
@@ -165,8 +167,9 @@ def test_the_database_of_another_program_is_refused_and_left_as_it_was(
     name = databases().rpartition("/")[2]
     with postgres.connect(name) as server:
         server.execute("CREATE TABLE bookmarks (url text)")
-    with pytest.raises(RecordsNotOurs, match="database of another program"):
+    with pytest.raises(RecordsNotOurs, match="database of another program") as caught:
         _open(postgres.url(name), tmp_path)
+    assert "Make a database for the records alone" in caught.value.hint
     with postgres.connect(name) as server:
         assert server.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (1,)
 
@@ -202,8 +205,9 @@ def test_writers_that_must_be_alone_wait_for_each_other(
     with _open(url, tmp_path) as other:
 
         def work(_connection: sa.Connection) -> None:
-            with pytest.raises(RecordsBusy):
+            with pytest.raises(RecordsBusy) as caught:
                 other.runs.start("delays")
+            assert "pg_stat_activity" in caught.value.hint
             other.database.change(_NEW_LEASE, _lease("beside"))  # adds to a thing of its own
 
         remote.database.write(work)
@@ -335,6 +339,13 @@ def test_a_lost_answer_that_nobody_can_clear_up_is_told_as_that(
 def test_what_a_server_shows_of_itself_has_no_user_and_no_password() -> None:
     server = replace(Server("postgresql://me:pw@db.example:5433/records?sslkey=secret"))
     assert (str(server), "pw" in repr(server)) == ("postgresql://db.example:5433/records", False)
+
+
+def test_the_driver_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra) as caught:
+        _open("postgresql://me@host/db", tmp_path)
+    assert "interlock[postgres]" in caught.value.hint
 
 
 def test_the_folder_of_a_test_names_its_database(url: str, tmp_path: Path) -> None:

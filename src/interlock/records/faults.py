@@ -13,6 +13,13 @@ DriverError = (DBAPIError, sqlite3.Error)
 """SQLAlchemy wraps what its own statements raise; BEGIN and COMMIT go to the driver directly."""
 
 _REBUILD = "Make them again from the store's manifests: interlock records rebuild"
+_NEW_DATABASE = (
+    "Make a database for the records alone, and name that one: it begins with what the store holds."
+)
+
+
+def _way_out(place: str, of_file: str, of_server: str) -> str:
+    return of_server if place.startswith("postgresql://") else of_file
 
 
 class RecordsNotOurs(InterlockError):
@@ -20,9 +27,11 @@ class RecordsNotOurs(InterlockError):
 
     def __init__(self, place: str, why: str) -> None:
         super().__init__(
-            f"The records file cannot be used: {why}.",
+            f"The records cannot be used: {why}.",
             where=place,
-            hint=f"Move it away, or point INTERLOCK_HOME elsewhere. {_REBUILD}",
+            hint=_way_out(
+                place, f"Move it away, or point INTERLOCK_HOME elsewhere. {_REBUILD}", _NEW_DATABASE
+            ),
         )
         self.place = place
 
@@ -31,7 +40,8 @@ class RecordsDamaged(InterlockError):
     """The file is a records file, and parts of it cannot be read."""
 
     def __init__(self, place: str, why: str) -> None:
-        super().__init__(f"The records file is damaged: {why}.", where=place, hint=_REBUILD)
+        hint = _way_out(place, _REBUILD, _NEW_DATABASE)
+        super().__init__(f"The records are damaged: {why}.", where=place, hint=hint)
         self.place = place
 
 
@@ -56,7 +66,7 @@ class RecordsNotWritable(InterlockError):
         super().__init__(
             f"The records cannot be written: {why}.",
             where=place,
-            hint="Look at the free space and the permissions of the folder; what was recorded before is safe.",
+            hint="Look at the free space, and at the permissions of the folder or of the user; what was recorded before is safe.",
         )
         self.place = place
 
@@ -68,7 +78,11 @@ class RecordsBusy(InterlockError):
         super().__init__(
             f"The records were locked by another process for more than {seconds:g} s.",
             where=place,
-            hint="Find the process that holds them, for example with: fuser -v records.db",
+            hint=_way_out(
+                place,
+                "Find the process that holds them, for example with: fuser -v records.db",
+                "Find the session that holds them, in the view pg_stat_activity of the server.",
+            ),
         )
         self.place = place
 

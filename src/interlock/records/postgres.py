@@ -158,11 +158,13 @@ class PostgresDatabase(Database):
 
     def _patiently(self, attempt: Callable[[], T]) -> T:
         began, pause = time.monotonic(), 0.001
+        lost_at: float | None = None
         while True:
             try:
                 return attempt()
             except Lost as lost:
-                if time.monotonic() - began > self._outage:
+                lost_at = lost_at or time.monotonic()
+                if time.monotonic() - lost_at > self._outage:
                     raise RecordsUnreachable(self.place, words_of(lost.__cause__ or lost)) from lost
             except DriverError as error:
                 if not wants_another_try(error):
