@@ -44,7 +44,7 @@ _IDLE = 300.0
 _DEFAULTS = {"connect_timeout": 10, "application_name": "interlock", "keepalives_idle": 30}
 
 
-class Lost(Exception):
+class _Lost(Exception):
     """The connection is gone, and with it the transaction: nothing of it was kept."""
 
 
@@ -76,7 +76,7 @@ class PostgresDatabase(Database):
                 return work(link.connection)
             try:
                 return self._reading(link, work)
-            except Lost:
+            except _Lost:
                 self._own.link = None
                 raise
 
@@ -106,10 +106,10 @@ class PostgresDatabase(Database):
             except _Unsure as unsure:
                 self._writing = None
                 if not self._was_committed(unsure.number):
-                    raise Lost from unsure
+                    raise _Lost from unsure
                 result: T = unsure.result
                 return result
-            except Lost:
+            except _Lost:
                 self._writing = None
                 raise
 
@@ -145,7 +145,7 @@ class PostgresDatabase(Database):
         while True:
             try:
                 asked = self._writer().driver.execute("SELECT txid_status(%s)", (number,)).fetchone()[0]
-            except (Lost, *DriverError) as error:
+            except (_Lost, *DriverError) as error:
                 self._writing, asked = None, "in progress"
                 why = words_of(error.__cause__ or error)
             else:
@@ -162,7 +162,7 @@ class PostgresDatabase(Database):
         while True:
             try:
                 return attempt()
-            except Lost as lost:
+            except _Lost as lost:
                 lost_at = lost_at or time.monotonic()
                 if time.monotonic() - lost_at > self._outage:
                     raise RecordsUnreachable(self.place, words_of(lost.__cause__ or lost)) from lost
@@ -183,7 +183,7 @@ class PostgresDatabase(Database):
         except DriverError as error:
             if not self._met:
                 raise_refused(error, self.place)
-            raise Lost from error
+            raise _Lost from error
         self._met = True
         return Link(connection, driver)
 
@@ -221,7 +221,7 @@ def _rolled_back(link: Link, part: Callable[[], T]) -> T:
     except BaseException as error:
         if isinstance(error, DriverError) and is_lost(error, link.driver):
             _drop(link)
-            raise Lost from error
+            raise _Lost from error
         try:
             if _is_open(link):
                 link.driver.execute("ROLLBACK")
