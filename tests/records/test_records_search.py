@@ -54,12 +54,19 @@ _SEARCHES = [
 ]
 
 
-@pytest.mark.parametrize("few", [20_000, 0])
+@pytest.mark.parametrize(("few", "far"), [(5000, 5000), (0, 5000), (0, 1)])
 @pytest.mark.parametrize(("where", "order", "ids"), _SEARCHES)
 def test_runs_are_found_by_what_they_have(
-    filled: Records, where: str, order: str, ids: list[str], few: int, monkeypatch: pytest.MonkeyPatch
+    filled: Records,
+    where: str,
+    order: str,
+    ids: list[str],
+    few: int,
+    far: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(search_module, "_FEW", few)  # both ways of searching find the same
+    monkeypatch.setattr(search_module, "_FEW", few)  # all ways of searching find the same
+    monkeypatch.setattr(search_module, "_FAR", far)
     assert _found(filled, where, order) == ids
 
 

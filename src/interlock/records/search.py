@@ -1,7 +1,8 @@
-"""Search runs by their values, in one of two ways, whichever looks at fewer of them.
+"""Search runs by their values, in the way that looks at few of them.
 
-Few runs meet the rarest condition: look at all of these, and sort. Many do: walk along the order, and stop
-when a page is full. Both read the indexes of `run_values` only, and then the runs of the page.
+Where few runs meet the rarest condition, all of these are looked at. Where many do, a page is soon full on a walk
+along the order; one that finds too little in time, as conditions may exclude each other, is given up for sets of
+all runs that meet each condition. All read the indexes of `run_values` only, and then the runs of the page.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_FEW = 20_000
-"""Runs that are looked at one by one within a few hundredths of a second, so that no guess is needed."""
+_FEW = 5000
+"""Runs that are looked at one by one within a few hundredths of a second."""
+_FAR = 5000
+"""How far a walk along the order goes at most."""
 
 Span = tuple[Condition, ...]
 """Conditions on one value: a part of an index, and never empty."""
@@ -102,13 +105,20 @@ def _page(
     connection: sa.Connection, conditions: Sequence[Condition], order: Order, limit: int, offset: int
 ) -> list[str]:
     """Return the ids of the runs of a page."""
+
+    def found(query: sa.Select[Any]) -> list[str]:
+        return list(connection.execute(query.limit(limit).offset(offset)).scalars())
+
     spans = _spans(conditions)
     if not spans:
-        query = _along(order, ())
-    else:
-        counts = [_count(connection, one) for one in spans]
-        query = _planned(connection, spans, counts, order, limit + offset)
-    return list(connection.execute(query.limit(limit).offset(offset)).scalars())
+        return found(_walk(order))
+    counts = [_count(connection, one) for one in spans]
+    place = min(range(len(counts)), key=counts.__getitem__)
+    rarest, others = spans[place], [*spans[:place], *spans[place + 1 :]]
+    if counts[place] <= _FEW:
+        return found(_each(order, rarest, others))
+    page = found(_stretch(order, spans, _length(connection, counts, limit + offset)))
+    return page if len(page) == limit else found(_sets(order, rarest, others))
 
 
 def _spans(conditions: Sequence[Condition]) -> list[Span]:
@@ -117,31 +127,32 @@ def _spans(conditions: Sequence[Condition]) -> list[Span]:
     return [tuple(one for one in conditions if one.field == field) for field in fields]
 
 
-def _planned(
-    connection: sa.Connection, spans: Sequence[Span], counts: Sequence[int], order: Order, end: int
-) -> sa.Select[Any]:
-    rarest = min(range(len(counts)), key=counts.__getitem__)
+def _length(connection: sa.Connection, counts: Sequence[int], end: int) -> int:
+    """Return how far to walk for a page: amply what it takes if the conditions have nothing to do with each other."""
     every = connection.execute(sa.select(sa.func.max(runs.c.sequence))).scalar() or 1
-    # As if what the conditions ask for had nothing to do with each other.
-    met = math.prod(count / every for count in counts)
-    if counts[rarest] > _FEW and met > 0 and end / met < counts[rarest]:
-        return _along(order, spans)
-    return _from_rarest(order, spans[rarest], [one for one in spans if one is not spans[rarest]])
+    return int(min(4 * end / math.prod(count / every for count in counts) + 100, _FAR))
 
 
-def _along(order: Order, spans: Sequence[Span]) -> sa.Select[Any]:
-    """Return the runs of all conditions, found by walking along an order."""
+def _walk(order: Order) -> sa.Select[Any]:
+    """Return all runs in an order, with what they are ordered by."""
     if order.field is None:
-        query = sa.select(runs.c.id).order_by(_directed(runs.c.sequence, order))
-        return query.where(*(_also(runs.c.id, one) for one in spans))
+        query = sa.select(runs.c.id.label("run_id"), runs.c.sequence.label("rank"), runs.c.sequence)
+        return query.order_by(_directed(runs.c.sequence, order))
     ranked = run_values.alias("ranked")
-    query = sa.select(ranked.c.run_id).where(_of(ranked, order.field))
-    query = query.where(*(_also(ranked.c.run_id, one) for one in spans))
+    rank = (ranked.c.text if order.by_text else ranked.c.number).label("rank")
+    query = sa.select(ranked.c.run_id, rank, ranked.c.sequence).where(_of(ranked, order.field))
     return _ordered(query, ranked, order)
 
 
-def _from_rarest(order: Order, rarest: Span, others: Sequence[Span]) -> sa.Select[Any]:
-    """Return the runs of all conditions, found among those of the rarest one."""
+def _stretch(order: Order, spans: Sequence[Span], length: int) -> sa.Select[Any]:
+    """Return the runs of all conditions among the first ones of an order."""
+    first = _walk(order).limit(length).subquery("first")
+    query = sa.select(first.c.run_id).where(*(_also(first.c.run_id, one) for one in spans))
+    return query.order_by(_directed(first.c.rank, order), _directed(first.c.sequence, order))
+
+
+def _each(order: Order, rarest: Span, others: Sequence[Span]) -> sa.Select[Any]:
+    """Return the runs of all conditions, looking at each that meets the rarest one."""
     first = run_values.alias("first")
     query = sa.select(first.c.run_id).where(_holds(first, rarest))
     query = query.where(*(_also(first.c.run_id, one) for one in others))
@@ -152,6 +163,26 @@ def _from_rarest(order: Order, rarest: Span, others: Sequence[Span]) -> sa.Selec
     ranked = run_values.alias("ranked")
     query = query.join(ranked, sa.and_(ranked.c.run_id == first.c.run_id, _of(ranked, order.field)))
     return _ordered(query, ranked, order)
+
+
+def _sets(order: Order, rarest: Span, others: Sequence[Span]) -> sa.Select[Any]:
+    """Return the runs of all conditions, making the set of each condition once."""
+    if order.field is None:
+        first = run_values.alias("first")
+        query = sa.select(first.c.run_id).where(
+            _holds(first, rarest), *(_within(first, one) for one in others)
+        )
+        return query.order_by(_directed(first.c.sequence, order))
+    ranked = run_values.alias("ranked")
+    query = sa.select(ranked.c.run_id).where(_of(ranked, order.field))
+    query = query.where(*(_within(ranked, one) for one in (rarest, *others)))
+    return _ordered(query, ranked, order)
+
+
+def _within(table: sa.FromClause, span: Span) -> sa.ColumnElement[bool]:
+    other = run_values.alias()
+    # Not the bare column: SQLite would go through the set, and look each of it up in the table.
+    return table.c.run_id.concat("").in_(sa.select(other.c.run_id).where(_holds(other, span)))
 
 
 def _ordered(query: sa.Select[Any], ranked: sa.FromClause, order: Order) -> sa.Select[Any]:
