@@ -115,7 +115,8 @@ def _page(
     counts = [_count(connection, one) for one in spans]
     place = min(range(len(counts)), key=counts.__getitem__)
     rarest, others = spans[place], [*spans[:place], *spans[place + 1 :]]
-    if counts[place] <= _FEW:
+    along = not others and order.field == rarest[0].field  # the span lies in the order that is asked for
+    if along or counts[place] <= _FEW:
         return found(_each(order, rarest, others))
     page = found(_stretch(order, spans, _length(connection, counts, limit + offset)))
     return page if len(page) == limit else found(_sets(order, rarest, others))
@@ -155,27 +156,24 @@ def _each(order: Order, rarest: Span, others: Sequence[Span]) -> sa.Select[Any]:
     """Return the runs of all conditions, looking at each that meets the rarest one."""
     first = run_values.alias("first")
     query = sa.select(first.c.run_id).where(_holds(first, rarest))
-    query = query.where(*(_also(first.c.run_id, one) for one in others))
-    if order.field is None:
-        return query.order_by(_directed(first.c.sequence, order))
-    if order.field == rarest[0].field:
-        return _ordered(query, first, order)
-    ranked = run_values.alias("ranked")
-    query = query.join(ranked, sa.and_(ranked.c.run_id == first.c.run_id, _of(ranked, order.field)))
-    return _ordered(query, ranked, order)
+    return _ranked(query.where(*(_also(first.c.run_id, one) for one in others)), first, order, rarest)
 
 
 def _sets(order: Order, rarest: Span, others: Sequence[Span]) -> sa.Select[Any]:
-    """Return the runs of all conditions, making the set of each condition once."""
+    """Return the runs of all conditions: those of the rarest one that are in the set of each other one."""
+    first = run_values.alias("first")
+    query = sa.select(first.c.run_id).where(_holds(first, rarest), *(_within(first, one) for one in others))
+    return _ranked(query, first, order, rarest)
+
+
+def _ranked(query: sa.Select[Any], first: sa.FromClause, order: Order, span: Span) -> sa.Select[Any]:
+    """Put the runs of a query over the values of a span into an order."""
     if order.field is None:
-        first = run_values.alias("first")
-        query = sa.select(first.c.run_id).where(
-            _holds(first, rarest), *(_within(first, one) for one in others)
-        )
         return query.order_by(_directed(first.c.sequence, order))
+    if order.field == span[0].field:
+        return _ordered(query, first, order)
     ranked = run_values.alias("ranked")
-    query = sa.select(ranked.c.run_id).where(_of(ranked, order.field))
-    query = query.where(*(_within(ranked, one) for one in (rarest, *others)))
+    query = query.join(ranked, sa.and_(ranked.c.run_id == first.c.run_id, _of(ranked, order.field)))
     return _ordered(query, ranked, order)
 
 
