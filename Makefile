@@ -29,6 +29,10 @@ lint: $(VENV)/.dev ## Style, types, and the floors of the house
 
 chaos: $(VENV)/.dev ## Kill runs at 200 moments, fail every write, lose power 50 times (about half an hour)
 	CHAOS_MOMENTS=200 CHAOS_EVERY=1 CHAOS_LOSSES=50 $(BIN)/python -m pytest -n 2 tests/chaos
+	$(BIN)/python chaos/gc.py
+	$(BIN)/python chaos/gc.py --bucket --writers 4 --rounds 40
+	$(BIN)/python chaos/many_processes.py --processes 8 --seconds 60
+	$(BIN)/python chaos/many_processes.py --processes 20 --seconds 60
 
 bench: $(VENV)/.dev ## Measure, as ratios against a floor in the same run
 	$(BIN)/python bench/import_time.py
@@ -38,10 +42,6 @@ bench: $(VENV)/.dev ## Measure, as ratios against a floor in the same run
 	$(BIN)/python bench/digests.py
 	$(BIN)/python bench/invalidation.py
 	$(BIN)/python bench/records_search.py
-
-chaos: $(VENV)/.dev ## Long trials with processes that are killed
-	$(BIN)/python chaos/gc.py
-	$(BIN)/python chaos/gc.py --bucket --writers 4 --rounds 40
 
 lock: $(VENV)/.uv ## Make the locks anew from pyproject.toml
 	$(BIN)/python requirements/lock.py
