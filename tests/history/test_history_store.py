@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bucket_sample import bucket_store
 from history_world import a_run, a_version, blob_artifact, project
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from interlock.engine.context import RunContext
 from interlock.engine.rebuild import rebuild_records
 from interlock.errors import UsageError
 from interlock.history.checked_store import check_store
 from interlock.history.garbage import Collected, GcWish, RunsUnderWay, collect
-from interlock.history.reach import UnreadableManifests
+from interlock.history.reach import Reach, UnreadableManifests, contents_of
 from interlock.history.usage import usage_of
 from interlock.identity.digest import digest_bytes
 from interlock.records.model import StepRecord
@@ -259,3 +265,80 @@ def test_a_second_writer_of_a_bucket_keeps_what_it_relies_on(tmp_path: Path, buc
         done: Collected = collect(context, GcWish(grace=3.0))
         assert done.blobs == 1
         assert (has(context, b"relied on"), has(context, b"waste")) == (True, False)
+
+
+def test_writers_beside_a_gc_that_is_killed_lose_nothing(tmp_path: Path) -> None:
+    """R17 in short; `make chaos` is the long form, in a folder and in a bucket."""
+    script = Path(__file__).parents[2] / "chaos" / "gc.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--writers", "3", "--rounds", "4"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("sound\n")
+
+
+class Keeping(RuleBasedStateMachine):
+    """A project as its user sees it, against a model: which contents are needed, and by whom."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.stack = ExitStack()
+        self.context = self.stack.enter_context(world(Path(self.folder.name)))
+        self.runs: list[tuple[str, list[bytes]]] = []
+        self.freed: set[str] = set()
+        self.versions: list[bytes] = []
+        self.champion: str | None = None
+
+    def teardown(self) -> None:
+        self.stack.close()
+        self.folder.cleanup()
+
+    @rule(n=st.integers(0, 9))
+    def put(self, n: int) -> None:
+        self.context.store.put_bytes(b"content %d" % n)
+
+    @rule(ns=st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True))
+    def run(self, ns: list[int]) -> None:
+        contents = [b"content %d" % n for n in ns]
+        self.runs.append((a_run(self.context, *contents, key=str(len(self.runs))).id, contents))
+
+    @precondition(lambda self: self.runs)
+    @rule(n=st.integers(0, 9), promote=st.booleans())
+    def version(self, n: int, promote: bool) -> None:
+        run = self.context.records.runs.get(self.runs[-1][0])
+        version = a_version(self.context, run, b"content %d" % n)
+        self.versions.append(b"content %d" % n)
+        if promote and self.context.records.models.aliases("delays").get("champion") != version.number:
+            self.context.records.models.move_alias("delays", "champion", version.number, "best", "me")
+            self.champion = run.id
+
+    @rule(keep=st.sampled_from([None, 1, 2]))
+    def gc(self, keep: int | None) -> None:
+        collect(self.context, replace(NOW, keep_runs=keep))
+        if keep is not None:
+            self.freed |= {run for run, _ in self.runs[:-keep]} - {self.champion}
+
+    @rule()
+    def killed_gc(self) -> None:
+        """Remove half of what a removal would, and leave it at that."""
+        store = self.context.store
+        reach = Reach(store, contents_of(store, inventory(store)), self.context.records)
+        garbage = [one for one in inventory(store) if not reach.is_reached(one.path)]
+        with removal(store, alone=True) as removing:
+            removing.remove(garbage[: len(garbage) // 2], time.time() + 1)
+
+    @invariant()
+    def what_is_needed_is_there(self) -> None:
+        needed = {one for run, contents in self.runs if run not in self.freed for one in contents}
+        for data in needed | set(self.versions):
+            assert self.context.store.get_bytes(digest_bytes(data)) == data
+        assert check_store(self.context).is_sound
+
+
+TestKeeping = Keeping.TestCase
+TestKeeping.settings = settings(max_examples=10, stateful_step_count=10, deadline=None)

@@ -293,6 +293,8 @@ def _sync_all(files: list[Path], folders: list[Path]) -> dict[Path, OSError]:
         try:
             failpoints.hit("publish.fsync")
             _sync(path, os.O_RDONLY)
+        except FileNotFoundError:
+            pass  # set aside as damaged, or removed as garbage, since it was written
         except OSError as error:
             lost[path] = error
     for folder in folders:
