@@ -143,10 +143,6 @@ def test_a_fault_of_a_model_names_line_key_and_what_was_expected(
             "line 2: model.m.pipeline is 'flights', but should be package.module:name",
         ),
         (
-            '[stack.cluster]\nrecords = "postgresql://db"\n',
-            "line 2: stack.cluster.records: the records are a SQLite file in this version",
-        ),
-        (
             '[stack.cluster]\nstore = "s3://User:pass@b"\n',
             "line 2: stack.cluster.store: a place in a bucket is written s3://bucket/prefix, without credentials",
         ),
