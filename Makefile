@@ -27,7 +27,7 @@ lint: $(VENV)/.dev ## Style, types, and the floors of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-chaos: $(VENV)/.dev ## Kill runs at 200 moments, fail every write, lose power 50 times (about half an hour)
+chaos: $(VENV)/.dev ## Kill runs at 200 moments, fail every write, lose power 50 times; writers beside gc (about an hour)
 	CHAOS_MOMENTS=200 CHAOS_EVERY=1 CHAOS_LOSSES=50 $(BIN)/python -m pytest -n 2 tests/chaos
 	$(BIN)/python chaos/gc.py
 	$(BIN)/python chaos/gc.py --bucket --writers 4 --rounds 40
