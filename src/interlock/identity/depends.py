@@ -40,7 +40,7 @@ def bind_dependency(thing: Any, step: Any, search: Search) -> object:
     search.witness.saw_answer(lambda: matching(base, str(thing)), files)
     if not files:
         raise UnknownDependency(step.name, str(thing), step.location)
-    return [_bind_file(file, base, search) for file in files]
+    return [bind_file(file, base, search) for file in files]
 
 
 def matching(base: Path, pattern: str) -> list[Path]:
@@ -61,7 +61,8 @@ def matching(base: Path, pattern: str) -> list[Path]:
     return sorted(one for one in found if one.is_file() and "__pycache__" not in one.parts)
 
 
-def _bind_file(file: Path, base: Path, search: Search) -> str:
+def bind_file(file: Path, base: Path, search: Search) -> str:
+    """Note a file by its content."""
     told = file.relative_to(base).as_posix() if file.is_relative_to(base) else file.as_posix()
     label = f"file:{told}"
     search.witness.saw_file(str(file))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterable
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from interlock.identity.bytecode import code_shape
 from interlock.identity.constants import digest_constant
 from interlock.identity.digest import digest_bytes, digest_json, digest_value
-from interlock.identity.references import References, chain_of, chains_of_tree, references_of_code
+from interlock.identity.references import Chain, References, chain_of, chains_of_tree, references_of_code
 from interlock.identity.statements import nested_imports
 from interlock.identity.syntax import (
     Function,
@@ -38,7 +39,16 @@ _READERS = {
     "imports": frozenset(
         {"import_module", "__import__", "find_spec", "locate", "resolve_name", "run_module", "run_path"}
     ),
+    # Or find another content in a file that a text names.
+    "files": frozenset({"open", "read_text", "read_bytes", "open_text", "open_binary", "get_data", "resources"}),
 }
+# How names of functions begin that read files, as in pandas, polars, pyarrow and numpy.
+_READING = ("read_", "scan_", "load", "safe_load", "from_file", "fromfile", "genfromtxt", "imread", "parse")
+# Code with one of these may reach any name of its module.
+_SEES_MODULE = frozenset({"__globals__", "getmodule"})
+# Methods of tables that look up names in a text.
+_EVALUATES = frozenset({"query", "eval"})
+_WORD = re.compile(r"[^\W\d]\w*")
 _OURS = "interlock"
 
 
@@ -84,7 +94,7 @@ class FunctionLook:
             "Function",
             {
                 "content": self._content(code),
-                "names": search.names(references.chains, names),
+                "names": search.names([*references.chains, *self._in_texts(references, names)], names),
                 "imports": self._imports(function, tree, references),
                 "defaults": [
                     search.value(one) for one in (function.__defaults__, function.__kwdefaults__) if one
@@ -94,6 +104,19 @@ class FunctionLook:
                 "around": self._around(function, tree),
             },
         ]
+
+    def _in_texts(self, references: References, names: dict[str, Any]) -> list[Chain]:
+        """Return the global names in texts that code evaluates, as `rows.query("day > @FIRST")`."""
+        words = references.words
+        file = names.get("__file__")
+        is_seen = not _SEES_MODULE.isdisjoint(words) or ("sys" in references.imports and "modules" in words)
+        if is_seen and isinstance(file, str):
+            self._search.late.whole(module_name(names), file)
+        if _EVALUATES.isdisjoint(words):
+            return []
+        held = (names.get(chain[0]) for chain in references.chains)
+        texts = [*references.texts, *(one for one in held if isinstance(one, str))]
+        return sorted({(word,) for text in texts for word in _WORD.findall(text) if word in names})
 
     def _follow(self, function: FunctionType, node: Node) -> None:
         """Note what the annotations of a function name, which is a part of its own for code that reads them."""
@@ -201,7 +224,11 @@ class FunctionLook:
 
 def readers(words: Iterable[str]) -> frozenset[str]:
     """Return which extras of others code with these words may read."""
-    return frozenset(kind for kind, names in _READERS.items() if not names.isdisjoint(words))
+    used = frozenset(words)
+    found = {kind for kind, names in _READERS.items() if not names.isdisjoint(used)}
+    if any(word.startswith(_READING) for word in used):
+        found.add("files")
+    return frozenset(found)
 
 
 def extra_of(tree: Function | ast.ClassDef, kind: str) -> str:

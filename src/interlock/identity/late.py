@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,6 @@ from interlock.identity.wrappers import file_of
 if TYPE_CHECKING:
     from interlock.identity.reach import Search
 
-_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:.*)?")
-_RELATIVE = re.compile(r"\.+[^\W\d]\w*(\.[^\W\d]\w*)*")
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OURS = "interlock"
 
@@ -53,7 +51,7 @@ class Late:
             module = absolute_name(one.module, package)
             if module is None:
                 continue
-            self._importing(module)
+            self.importing(module)
             if name == "*":
                 found[f"import {module}"] = self.whole(module, self.file(module))
                 continue
@@ -75,17 +73,6 @@ class Late:
             if file is not None:
                 return self.whole(module, file)
         return name
-
-    def import_texts(self, texts: set[str], packages: set[str]) -> None:
-        """Note the modules of the project that texts name, for code that imports a module by a text.
-
-        A relative text counts from each of the packages, and from each package that is named by a text.
-        """
-        for module in sorted(_names_of_modules(texts, packages)):
-            file = self.file(module)
-            if file is not None and self._search.is_project(module, file):
-                self._importing(module)
-                self.whole(module, file)
 
     def whole(self, module: str, file: str | None) -> str:
         """Note a whole file, and the files that it imports."""
@@ -122,7 +109,7 @@ class Late:
         source = self._search.source(file) if self.is_ours(module, file) else None
         return (source.outline, file) if source is not None and file is not None else None
 
-    def _importing(self, module: str) -> None:
+    def importing(self, module: str) -> None:
         """Note what the import of a module, and of the packages it is in, does for everyone."""
         name = ""
         for part in module.split("."):
@@ -146,7 +133,7 @@ class Late:
             return self._attribute(module, (one.name, *rest))
         if one.whole:
             return self._attribute(module, rest)
-        self._importing(module)
+        self.importing(module)
         top = module.partition(".")[0]
         if self.file(top) is None and module.split(".")[1:] != list(rest[: module.count(".")]):
             # A folder without `__init__`, handed on as a value: all that is known of it is what is imported.
@@ -155,7 +142,7 @@ class Late:
 
     def _attribute(self, module: str, rest: Chain) -> str:
         """Note an attribute of a module: a module inside of it, or what a name there stands for."""
-        self._importing(module)
+        self.importing(module)
         found = self.outline(module)
         if found is None and self.file(module) is None:
             # A folder without `__init__` has names of modules only, which may lie in such folders again.
@@ -240,7 +227,7 @@ class Late:
 
     def _look_name(self, module: str, name: str, outline: Outline, file: str) -> object:
         package = package_of(module, file)
-        self._importing(module)
+        self.importing(module)
         units = outline.units_of(name) or outline.units_of("__getattr__")
         made_of = [self._unit(module, package, outline, unit) for unit in units]
         return ["Late", made_of, self._patched(module, name, file, units)]
@@ -286,12 +273,12 @@ class Late:
     def _look_whole(self, module: str, file: str) -> object:
         source = self._search.source(file)
         if source is None:
-            return ["File", digest_file(file)]
+            return ["File", digest_file(file) if Path(file).is_file() else ""]
         statements = [one for one in source.tree.body if has_effect(one)]
         definitions = sorted(_text(one) for one in statements if isinstance(one, (*_Function, ast.ClassDef)))
         others = [_text(one) for one in statements if not isinstance(one, (*_Function, ast.ClassDef))]
         package = package_of(module, file)
-        self._importing(module)
+        self.importing(module)
         self._note_words(source.tree)
         imports = nested_imports(source.tree)
         return [
@@ -342,7 +329,7 @@ class Late:
         for name in outline.modules:
             absolute = absolute_name(name, package)
             if absolute is not None:
-                self._importing(absolute)
+                self.importing(absolute)
         acting = {*self.effects.outside(module, file, outline), *self.effects.inside(module, file, outline)}
         effects = [unit for unit in outline.units if unit in acting]
         node.line = effects[0].node.lineno if effects else None
@@ -353,15 +340,6 @@ class Late:
 def _importing(module: str, file: str) -> Node:
     label = f"{module}:<import>"
     return Node(label, label, file=file)
-
-
-def _names_of_modules(texts: set[str], packages: set[str]) -> set[str]:
-    """Return what of texts may be the full name of a module: `a.b`, and that before a colon or the last dot."""
-    plain = {one.partition(":")[0] for one in texts if _NAME.fullmatch(one)}
-    plain |= {one.rpartition(".")[0] for one in plain if "." in one}
-    relative = {one for one in texts if _RELATIVE.fullmatch(one)}
-    inside = {absolute_name(one, package) for one in relative for package in packages | plain}
-    return plain | {one for one in inside if one is not None}
 
 
 def _text(node: ast.stmt) -> str:

@@ -78,6 +78,9 @@ class NameLook:
         name, rest = chain[0], chain[1:]
         if chain[1:2] == ("modules",) and thing is sys:
             self._note_builtin(("sys", "modules"), names)
+        if thing is sys.modules:
+            self._note_builtin(("sys", "modules"), names)
+            return "sys.modules"
         foreign = ""
         while rest and isinstance(thing, ModuleType):
             module = thing.__name__

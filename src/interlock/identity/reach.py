@@ -17,7 +17,7 @@ from interlock.identity.depends import bind_dependency
 from interlock.identity.digest import digest_bytes
 from interlock.identity.functions import FunctionLook, readers
 from interlock.identity.late import Late
-from interlock.identity.modules import package_of
+from interlock.identity.named import Named
 from interlock.identity.names import NameLook
 from interlock.identity.origin import Origin, Origins
 from interlock.identity.references import Chain
@@ -59,6 +59,7 @@ class Search:
         self.late = Late(self)
         self._functions, self._classes, self._values = FunctionLook(self), ClassLook(self), ValueLook(self)
         self._names = NameLook(self, self._classes, self._values)
+        self._named = Named(self)
         self._origins = Origins(root)
         self.roots = roots_of(root)
         self._sources: dict[str, Source | None] = {}
@@ -95,8 +96,9 @@ class Search:
                 if node.follow is not None:
                     node.follow()
         if "imports" in kinds:
-            packages = {_package(node) for node in found if "imports" in node.reads}
-            self.late.import_texts({text for node in found for text in node.texts}, packages)
+            self._named.modules(found)
+        if "files" in kinds:
+            self._named.files(found)
         edges |= noted
         return not noted <= found
 
@@ -325,7 +327,3 @@ class Search:
         """Note what follows as reached from elsewhere."""
         self._edges, self._node = edges, Node("", "")
 
-
-def _package(node: Node) -> str:
-    """Return the package from which relative imports of a part start."""
-    return package_of(node.label.partition(":")[0], node.file or "")

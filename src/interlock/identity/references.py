@@ -24,6 +24,8 @@ _NAMES = frozenset(
     opcode.opmap[name] for name in ("LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") if name in opcode.opmap
 )
 _ATTRIBUTES = frozenset(opcode.opmap[name] for name in ("LOAD_ATTR", "LOAD_METHOD") if name in opcode.opmap)
+_CONST = opcode.opmap["LOAD_CONST"]
+_GETATTR = ("getattr",)
 _IMPORT = opcode.opmap["IMPORT_NAME"]
 # From 3.12 on the lowest bit of the argument tells a method from an attribute.
 _ATTRIBUTE_SHIFT = 1 if sys.version_info >= (3, 12) else 0
@@ -81,6 +83,8 @@ def _read(code: CodeType, chains: set[Chain], imports: set[str]) -> None:
     """Walk the instructions; `dis` makes an object of each and takes twenty times as long."""
     names, raw, extended = code.co_names, code.co_code, 0
     chain: Chain = ()
+    before: Chain = ()
+    consts = code.co_consts
     for index in range(0, len(raw), 2):
         operation = raw[index]
         if operation == _CACHE:
@@ -90,7 +94,11 @@ def _read(code: CodeType, chains: set[Chain], imports: set[str]) -> None:
             extended = argument << 8
         elif chain and operation in _ATTRIBUTES:
             chain = (*chain, names[argument >> _ATTRIBUTE_SHIFT])
+        elif chain and before == _GETATTR and operation == _CONST and type(consts[argument]) is str:
+            # `getattr(module, "name")`
+            chain = (*chain, consts[argument])
         else:
+            before = chain
             if chain:
                 chains.add(chain)
                 chain = ()
