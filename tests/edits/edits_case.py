@@ -93,6 +93,23 @@ def case(
     return Case(name, texts, changes, frozenset(ran.split()), **more)
 
 
+def real(
+    name: str,
+    text: str,
+    body: str,
+    edit: Edit | None,
+    ran: str = "one",
+    *,
+    files: Mapping[str, str] | None = None,
+    edits: Mapping[str, Edit | str | None] | None = None,
+) -> Case:
+    """Build a case of a step `one`: what stands before it, and what it returns or its body."""
+    plain = "\n" not in body and not body.startswith("return")
+    inner = f"return {body}" if plain else body
+    step = f"\n@step\ndef one(n: int) -> int:\n    {inner}\n"
+    return case(name, text + step, edit, ran=ran, files=files, edits=edits)
+
+
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.encode())

@@ -13,11 +13,29 @@ from edits_form import FORM
 from edits_functions import FUNCTIONS
 from edits_graph import GRAPH
 from edits_imports import IMPORTS
+from edits_kept import KEPT
 from edits_late import LATE
+from edits_named import NAMED
 from edits_opaque import OPAQUE
+from edits_read import READ
+from edits_styles import STYLES
 from edits_values import VALUES
 
-CASES = [*FUNCTIONS, *CLASSES, *VALUES, *IMPORTS, *FORM, *GRAPH, *LATE, *DECLARED, *OPAQUE]
+CASES = [
+    *FUNCTIONS,
+    *CLASSES,
+    *VALUES,
+    *IMPORTS,
+    *FORM,
+    *GRAPH,
+    *LATE,
+    *DECLARED,
+    *OPAQUE,
+    *NAMED,
+    *READ,
+    *KEPT,
+    *STYLES,
+]
 TABLE_SIZE = 80
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _abc
+import abc
 import ast
 import functools
 from abc import ABCMeta
@@ -146,7 +146,8 @@ def registered(cls: type) -> list[type]:
     """Return the classes that `register` of an abstract class has declared to be derived from it."""
     if not isinstance(cls, ABCMeta):
         return []
-    held = (one() for one in _abc._get_dump(cls)[0])
+    # What `ABCMeta` itself uses to print the classes: nothing else tells them.
+    held = (one() for one in abc._get_dump(cls)[0])  # type: ignore[attr-defined]  # noqa: SLF001
     return sorted((one for one in held if one is not None), key=type_name)
 
 

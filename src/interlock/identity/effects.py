@@ -134,7 +134,8 @@ class Effects:
             return self._keeps(*there)
         own = outline.definitions(chain[0])
         if not outline.defines(chain[0]):
-            return True  # `registry.__dict__`, or what `__getattr__` makes
+            # A local name is none of the module's; `registry.__dict__` is all of it.
+            return chain[0] == "__dict__" or outline.defines("__getattr__")
         if not own:
             return chain[-1] != _HOOK and outline.remembers(chain[0])
         if chain[1:] == (_HOOK,):

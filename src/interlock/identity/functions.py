@@ -40,7 +40,9 @@ _READERS = {
         {"import_module", "__import__", "find_spec", "locate", "resolve_name", "run_module", "run_path"}
     ),
     # Or find another content in a file that a text names.
-    "files": frozenset({"open", "read_text", "read_bytes", "open_text", "open_binary", "get_data", "resources"}),
+    "files": frozenset(
+        {"open", "read_text", "read_bytes", "open_text", "open_binary", "get_data", "resources"}
+    ),
 }
 # How names of functions begin that read files, as in pandas, polars, pyarrow and numpy.
 _READING = ("read_", "scan_", "load", "safe_load", "from_file", "fromfile", "genfromtxt", "imread", "parse")

@@ -56,7 +56,9 @@ class Named:
         """
         nodes = list(found)
         base = self._base()
-        texts = sorted({text for node in nodes for text in node.texts if len(text) < 200 and _FILE.fullmatch(text)})
+        texts = sorted(
+            {text for node in nodes for text in node.texts if len(text) < 200 and _FILE.fullmatch(text)}
+        )
         folders = {str(base)}
         for file in {node.file for node in nodes if node.file is not None}:
             folders.update(str(one) for one in Path(file).resolve().parents if one.is_relative_to(base))
@@ -122,7 +124,7 @@ def _files_of(folder: str, text: str) -> list[str]:
 
 
 def _is_data(path: str) -> bool:
-    return os.path.isfile(path) and os.path.basename(path) != "interlock.toml"  # noqa: PTH113
+    return os.path.isfile(path) and not path.endswith("/interlock.toml")  # noqa: PTH113
 
 
 def _modules_in(package: str, folder: Path) -> list[str]:

@@ -326,4 +326,3 @@ class Search:
     def lead_from(self, edges: set[Node]) -> None:
         """Note what follows as reached from elsewhere."""
         self._edges, self._node = edges, Node("", "")
-

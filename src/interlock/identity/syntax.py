@@ -133,13 +133,20 @@ def _write(node: Any, put: _Put) -> None:
         fields = tuple(name for name in cls._fields if name not in _SILENT)
         plan = _PLANS[cls] = f"{cls.__name__}(", fields
     put(plan[0])
+    fields = node.__dict__
     for name in plan[1]:
-        value = getattr(node, name, None)
-        if value is None:
-            put("-")
-        elif value.__class__ is list:
+        value = fields.get(name)
+        cls = value.__class__
+        # The commonest kinds are written here, as a call for each would make slow.
+        if cls is ast.Name:
+            put(value.id + " ")
+        elif cls is ast.Constant:
+            put(f"{value.value!r};")
+        elif cls is list:
             _write_list(value, put)
-        elif value.__class__ in _PLAIN:
+        elif value is None:
+            put("-")
+        elif cls in _PLAIN:
             put(repr(value))
         else:
             _write(value, put)
@@ -150,9 +157,11 @@ def _write_list(values: Sequence[Any], put: _Put) -> None:
     put("[")
     for value in values:
         cls = value.__class__
-        if cls is ast.Pass or (cls is ast.Expr and value.value.__class__ is ast.Constant):
-            continue  # as `has_effect` says, which a call for each statement would make slow
-        if value is None or cls in _PLAIN:
+        if cls is ast.Name:
+            put(value.id + " ")
+        elif cls is ast.Pass or (cls is ast.Expr and value.value.__class__ is ast.Constant):
+            continue  # as `has_effect` says
+        elif value is None or cls in _PLAIN:
             put(f"{value!r},")
         else:
             _write(value, put)

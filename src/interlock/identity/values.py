@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from interlock.identity.reach import Search
 
 
+_BUILT_IN = frozenset({dict, list, tuple, set, frozenset, str, int, float, bool, bytes, type(None)})
+# What is equal and of one type is the same: not so 0.0 and -0.0.
+_SIMPLE = frozenset({str, int, bool, type(None)})
+
+
 class ValueLook:
     """Looks into the values of a project, for one search."""
 
     def __init__(self, search: Search) -> None:
         self._search = search
         self._generators: dict[int, tuple[GeneratorType[Any, Any, Any], FunctionType]] = {}
+        self._simple: dict[Any, tuple[str, bool]] = {}
 
     def constant(self, module: str, name: str, value: Any) -> str:
         """Note a module's constant as a part of its own."""
@@ -56,6 +62,17 @@ class ValueLook:
         return self._value(value)[0]
 
     def _value(self, value: Any) -> tuple[str, bool]:
+        items = value if type(value) is tuple else (value,)
+        if not _SIMPLE.issuperset(map(type, items)):
+            return self._look_value(value)
+        key = type(value), items, *map(type, items)
+        known = self._simple.get(key)
+        if known is None:
+            known = self._simple[key] = self._look_value(value)
+        self._search.holds(one for one in items if type(one) is str)
+        return known
+
+    def _look_value(self, value: Any) -> tuple[str, bool]:
         search, texts = self._search, set[str]()
         found = digest_constant(value, self._name_inside, search.roots, search.is_ours, texts)
         search.holds(texts)
@@ -68,6 +85,8 @@ class ValueLook:
         return digest_constant(value, self._name_inside, self._search.roots, self._search.is_ours)
 
     def _origins_of_value(self, value: Any) -> None:
+        if type(value) in _BUILT_IN:
+            return
         for module in (type(value).__module__, inspect.getattr_static(value, "__module__", None)):
             if isinstance(module, str):
                 self._search.origin(module, file_of(sys.modules.get(module)))
