@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import Parameter
 
+from interlock.errors import InterlockError
 from interlock.graph.model import Const, Input, Node, Ref
 from interlock.identity.artifact import Artifact
 from interlock.identity.digest import digest_json, digest_value
@@ -45,6 +47,8 @@ def cache_key(
 ) -> str:
     """Return the key under which the outputs of a node are kept for later runs.
 
+    A default value that is written out in the call is as if it were not: it is part of the code.
+
     Args:
         node: The step.
         fingerprint: Of its code.
@@ -52,5 +56,19 @@ def cache_key(
         setting: What else all steps of the run depend on, where there is anything.
     """
     mapped = [*node.mapped, "in product"] if node.product else list(node.mapped)
-    made_of = [KEY_VERSION, fingerprint, dict(inputs), mapped, list(node.outputs)]
+    given = {name: one for name, one in inputs.items() if one != _default_identity(node, name)}
+    made_of = [KEY_VERSION, fingerprint, given, mapped, list(node.outputs)]
     return digest_json([*made_of, *([dict(setting)] if setting else [])])
+
+
+def _default_identity(node: Node, name: str) -> object:
+    """Return what identifies the default value of an argument that is a constant, None for any other."""
+    if node.step is None or not isinstance(node.inputs.get(name), Const):
+        return None
+    parameter = node.step.signature.parameters.get(name)
+    if parameter is None or parameter.default is Parameter.empty:
+        return None
+    try:
+        return digest_value(parameter.default)
+    except InterlockError:
+        return None

@@ -41,8 +41,19 @@ _READERS = {
     ),
     # Or find another content in a file that a text names.
     "files": frozenset(
-        {"open", "read_text", "read_bytes", "open_text", "open_binary", "get_data", "resources"}
+        {
+            "FileSystemLoader",
+            "get_data",
+            "get_template",
+            "open",
+            "open_binary",
+            "open_text",
+            "read",
+            "resources",
+        }
     ),
+    # Or find other files in a folder.
+    "folders": frozenset({"iterdir", "listdir", "scandir", "walk", "rglob", "glob", "iglob"}),
 }
 # How names of functions begin that read files, as in pandas, polars, pyarrow and numpy.
 _READING = ("read_", "scan_", "load", "safe_load", "from_file", "fromfile", "genfromtxt", "imread", "parse")

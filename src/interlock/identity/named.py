@@ -21,6 +21,9 @@ _RELATIVE = re.compile(r"\.+[^\W\d]\w*(\.[^\W\d]\w*)*")
 # The start of a name that is made up: "plugins." + name, "plugins.{}", "plugins.%s".
 _PREFIX = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)\.(?:[{%].*)?")
 _FILE = re.compile(r"[\w./*?\[\]-]*\w[\w./*?\[\]-]*")
+# The end of a name that is made up: name + ".sql".
+_SUFFIX = re.compile(r"\.\w+")
+_LONGEST = 200
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -52,23 +55,27 @@ class Named:
         """Note the files of the project that texts in parts name, for code that reads files.
 
         A text counts from the folder of the project, from those of the code, and from each folder in
-        these that a text names.
+        these that a text names. Of such a folder all files count where code lists folders, and those that
+        end as a text says, which may be put behind a name that is made up.
         """
         nodes = list(found)
         base = self._base()
-        texts = sorted(
-            {text for node in nodes for text in node.texts if len(text) < 200 and _FILE.fullmatch(text)}
-        )
+        held = {text.removeprefix(f"{base}/") for node in nodes for text in node.texts}
+        texts = sorted(text for text in held if len(text) < _LONGEST and _FILE.fullmatch(text))
         folders = {str(base)}
+        listing = any("folders" in node.reads for node in nodes)
         for file in {node.file for node in nodes if node.file is not None}:
             folders.update(str(one) for one in Path(file).resolve().parents if one.is_relative_to(base))
+        inside: set[str] = set()
         for _ in range(2):
             named = [os.path.join(one, text) for one in sorted(folders) for text in self._present(one, texts)]  # noqa: PTH118
-            folders |= {os.path.normpath(one) for one in named if os.path.isdir(one)}  # noqa: PTH112
+            inside |= {os.path.normpath(one) for one in named if os.path.isdir(one)} - {str(base)}  # noqa: PTH112
+            folders |= inside
+        whole = [f"*{one}" for one in texts if _SUFFIX.fullmatch(one)] + (["*"] if listing else [])
         for folder in sorted(folders):
-            for text in self._present(folder, texts):
-                for file in _files_of(folder, text):
-                    bind_file(Path(file), base, self._search)
+            wanted = [*self._present(folder, texts), *(whole if folder in inside else [])]
+            for file in sorted({file for text in wanted for file in _files_of(folder, text)}):
+                bind_file(Path(file), base, self._search)
 
     def _present(self, folder: str, texts: list[str]) -> list[str]:
         """Return the texts that may name something in a folder."""

@@ -35,13 +35,26 @@ _QUIET_DECORATORS = frozenset(
         "abc",
         "attr",
         "attrs",
+        "backoff",
+        "beartype",
+        "cachetools",
         "contextlib",
         "dataclasses",
+        "deprecated",
         "enum",
         "functools",
         "interlock",
+        "jax",
+        "numba",
+        "numpy",
+        "pandera",
         "pydantic",
+        "tenacity",
+        "torch",
+        "typeguard",
         "typing",
+        "typing_extensions",
+        "wrapt",
     }
 )
 
@@ -255,7 +268,8 @@ class Outline:
 def _called_in(node: ast.ClassDef, path: Chain) -> ast.stmt | None:
     """Return the method that is called as `Class.method(...)`, None for what the class does not say.
 
-    `register` of an abstract class is seen by those who reach the class: it stands for `pass`.
+    `register` of an abstract class is seen by those who reach the class, and `model_rebuild` of pydantic does
+    what the annotations say: they stand for `pass`.
     """
     for one in node.body:
         if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and (one.name,) == path:
@@ -263,7 +277,8 @@ def _called_in(node: ast.ClassDef, path: Chain) -> ast.stmt | None:
             return one if is_plain else None
     bases = [*node.bases, *(one.value for one in node.keywords if one.arg == "metaclass")]
     is_abstract = any((path_of(one) or ("",))[-1] in ("ABC", "ABCMeta") for one in bases)
-    return ast.Pass() if path == ("register",) and is_abstract else None
+    is_seen = (path == ("register",) and is_abstract) or (path == ("model_rebuild",) and bool(node.bases))
+    return ast.Pass() if is_seen else None
 
 
 def _inside(one: Imported) -> str:

@@ -58,6 +58,7 @@ class ValueLook:
         """Return the digest of a value; code inside it is noted."""
         self._origins_of_value(value)
         if self._is_path(value):
+            self._search.holds((str(value),))
             return digest_value(["path", self._placeless(str(value))])
         return self._value(value)[0]
 
@@ -94,6 +95,7 @@ class ValueLook:
     def _name_inside(self, thing: Any) -> str | None:
         """Name code inside a value, and a path by itself: the content of a folder is no code."""
         if self._is_path(thing):
+            self._search.holds((str(thing),))
             return str(self._placeless(str(thing)))
         if isinstance(thing, GeneratorType):
             return self._running(thing)
