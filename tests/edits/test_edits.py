@@ -12,6 +12,7 @@ from edits_declared import DECLARED
 from edits_form import FORM
 from edits_functions import FUNCTIONS
 from edits_graph import GRAPH
+from edits_held import HELD
 from edits_imports import IMPORTS
 from edits_kept import KEPT
 from edits_late import LATE
@@ -35,6 +36,7 @@ CASES = [
     *READ,
     *KEPT,
     *STYLES,
+    *HELD,
 ]
 TABLE_SIZE = 80
 
