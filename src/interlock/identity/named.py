@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ _PREFIX = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)\.(?:[{%].*)?")
 _FILE = re.compile(r"[\w./*?\[\]-]*\w[\w./*?\[\]-]*")
 # The end of a name that is made up: name + ".sql".
 _SUFFIX = re.compile(r"\.\w+")
+_TOP = re.compile(r"[^\W\d]\w*")
+_INSTALLED = re.compile(r"(site|dist)-packages|lib[/\\]python\d")
 _LONGEST = 200
 _PATTERN = re.compile(r"[*?\[]")
 
@@ -43,6 +46,8 @@ class Named:
         nodes = list(found)
         texts = {text for node in nodes for text in node.texts}
         packages = {_package(node) for node in nodes if "imports" in node.reads}
+        tops = self._tops()
+        texts = {text for text in texts if text[:1] == "." or _top(text) in tops}
         for name in sorted(_names(texts, packages)):
             self._module(name)
         made_up = {match[1] for text in texts if (match := _PREFIX.fullmatch(text))}
@@ -79,11 +84,19 @@ class Named:
 
     def _present(self, folder: str, texts: list[str]) -> list[str]:
         """Return the texts that may name something in a folder."""
+        names = self._list(folder)
+        return [one for one in texts if one.partition("/")[0] in names or _PATTERN.search(one)]
+
+    def _tops(self) -> set[str]:
+        """Return the names in the folders that modules are looked for in, but for those of installed packages."""
+        folders = [one or "." for one in sys.path if not _INSTALLED.search(one)]
+        return {name.partition(".")[0] for folder in folders for name in self._list(folder)}
+
+    def _list(self, folder: str) -> frozenset[str]:
         if folder not in self._listed:
             self._listed[folder] = found = _names_in(folder)
             self._search.witness.saw_answer(lambda: _names_in(folder), found)
-        names = self._listed[folder]
-        return [one for one in texts if one.partition("/")[0] in names or _PATTERN.search(one)]
+        return self._listed[folder]
 
     def _base(self) -> Path:
         return (self._search.root or Path.cwd()).resolve()
@@ -114,6 +127,11 @@ class Named:
             self._search.witness.saw_answer(lambda: _modules_in(package, folder), names)
             for name in names:
                 self._module(name)
+
+
+def _top(text: str) -> str:
+    found = _TOP.match(text)
+    return found[0] if found is not None else ""
 
 
 def _names_in(folder: str) -> frozenset[str]:
