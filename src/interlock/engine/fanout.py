@@ -16,20 +16,25 @@ from interlock.store.artifacts import ArtifactStore
 class Fanout:
     """The items of one mapped step in one run.
 
-    Attributes:
+    There may be a hundred thousand: kept of each is its key, and what it takes or, once it is made, gave.
+
+    Args:
+        node: The step.
+        lists: What is walked over, by argument; this object takes away what it no longer needs.
         keys: The cache key of each item.
     """
 
-    def __init__(self, node: Node, walked: Sequence[Mapping[str, Artifact]], keys: Sequence[str]) -> None:
+    def __init__(self, node: Node, lists: Mapping[str, list[Artifact | None]], keys: Sequence[str]) -> None:
         self.node = node
         self.keys = keys
-        self._walked = walked
-        self._made: list[Mapping[str, Artifact] | None] = [None] * len(walked)
-        self._left = len(walked)
+        self._lists = lists
+        self._made: list[Artifact | None] = [None] * len(keys)
+        self._logged: dict[int, dict[str, Artifact]] = {}
+        self._left = len(keys)
         self.cached = 0
 
     def __len__(self) -> int:
-        return len(self._walked)
+        return len(self.keys)
 
     @property
     def done(self) -> bool:
@@ -44,7 +49,12 @@ class Fanout:
 
     def finished(self, place: int, outputs: Mapping[str, Artifact]) -> None:
         """Take in what an item gave."""
-        self._made[place] = outputs
+        output = self.node.outputs[0]
+        self._made[place] = outputs[output]
+        if len(outputs) > 1:
+            self._logged[place] = {name: one for name, one in outputs.items() if name != output}
+        for items in self._lists.values():
+            items[place] = None
         self._left -= 1
 
     def has(self, place: int) -> bool:
@@ -53,21 +63,19 @@ class Fanout:
 
     def missing(self) -> Iterator[tuple[int, Mapping[str, Artifact]]]:
         """Yield the place of each item that is yet to be made, and what it takes."""
-        for place, walked in enumerate(self._walked):
-            if self._made[place] is None:
-                yield place, walked
+        for place, made in enumerate(self._made):
+            if made is None:
+                yield place, {name: one for name, items in self._lists.items() if (one := items[place])}
 
     def outputs(self, artifacts: ArtifactStore) -> dict[str, Artifact]:
         """Return the outputs of the whole step: the list, and what items logged under the number of the item."""
         made = [one for one in self._made if one is not None]
-        output = self.node.outputs[0]
         logged = {
             f"{name}[{place}]": artifact
-            for place, one in enumerate(made)
+            for place, one in sorted(self._logged.items())
             for name, artifact in one.items()
-            if name != output
         }
-        return {output: artifacts.join([one[output] for one in made]), **logged}
+        return {self.node.outputs[0]: artifacts.join(made), **logged}
 
     def words(self) -> str:
         """Say how many of the items ran."""
@@ -83,7 +91,8 @@ def spread(node: Node, key: StepKey, context: RunContext, values: RunValues, loo
     """
     lists = {name: _list(node, name, context.artifacts, values) for name in node.mapped}
     walked = walked_items(node, lists)
-    return Fanout(node, walked, lookup.item_keys(node, key, walked))
+    keys = lookup.item_keys(node, key, walked)
+    return Fanout(node, {name: [one[name] for one in walked] for name in lists}, keys)
 
 
 def _list(node: Node, name: str, artifacts: ArtifactStore, values: RunValues) -> Sequence[Artifact]:

@@ -6,7 +6,7 @@ import os
 import resource
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,10 @@ class Usage:
 
     def more(self) -> dict[str, Any]:
         """Return all but the seconds, by name."""
-        return {name: value for name, value in asdict(self).items() if name != "seconds"}
+        return {name: getattr(self, name) for name in _MORE}
+
+
+_MORE = tuple(one.name for one in fields(Usage) if one.name != "seconds")
 
 
 class Meter:
@@ -123,13 +126,14 @@ def check_capacity(nodes: Iterable[Node]) -> None:
     Raises:
         NotEnoughResources: A step wants more cores, memory or GPUs than there are.
     """
+    cores = _cores()
     for node in nodes:
         if node.step is None:
             continue
         options = node.step.options
-        if options.cpus > max(_cores(), 1):
+        if options.cpus > cores:
             raise NotEnoughResources(
-                f"Step {node.name!r} asks for {options.cpus:g} CPUs; this machine has {_cores()}.",
+                f"Step {node.name!r} asks for {options.cpus:g} CPUs; this machine has {cores}.",
                 where=node.step.location,
             )
         if options.memory is not None and memory_bytes(options.memory) > total_memory():

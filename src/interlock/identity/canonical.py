@@ -21,6 +21,10 @@ class NotCanonical(InterlockError):
         self.place = place
 
 
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_CONTAINERS = (dict, list, tuple)
+
+
 def canonical_json(obj: Any) -> bytes:
     """Write `obj` as JSON that depends on its content only.
 
@@ -32,13 +36,31 @@ def canonical_json(obj: Any) -> bytes:
             text that is not valid Unicode, an object, or a container that contains itself.
     """
     try:
+        if _has_text_keys(obj):
+            return _ENCODE(obj).encode("utf-8")
+    except (ValueError, TypeError, RecursionError):
+        pass  # the slow way finds the place
+    try:
         _check(obj, "$")
-        text = json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = _ENCODE(obj)
     except RecursionError:
         raise NotCanonical("A value nested too deeply, or one that contains itself,", "$") from None
     except ValueError as error:
         raise NotCanonical(f"A value ({error})", "$") from error
     return text.encode("utf-8")
+
+
+def _has_text_keys(value: Any) -> bool:
+    """Tell whether all keys are text: what else is no JSON, `json` refuses by itself."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or (isinstance(item, _CONTAINERS) and not _has_text_keys(item)):
+                return False
+    elif isinstance(value, list | tuple):
+        for item in value:
+            if isinstance(item, _CONTAINERS) and not _has_text_keys(item):
+                return False
+    return True
 
 
 def _check(value: Any, place: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from interlock.records.jsontext import legible
 from interlock.records.ledger import upsert
 from interlock.records.model import AttemptRecord, ItemRecord
 from interlock.records.schema import items
+from interlock.records.steps import attempt_body
 from interlock.records.unknown import unknown_run
 
 _SAVE = upsert(items)
@@ -63,7 +63,7 @@ class Items:
 def _row(item: ItemRecord) -> dict[str, Any]:
     row = {name: getattr(item, name) for name in _FIELDS}
     row["outputs"] = {name: artifact.to_json() for name, artifact in item.outputs.items()}
-    row["attempts"] = [asdict(one) for one in item.attempts]
+    row["attempts"] = [attempt_body(one) for one in item.attempts]
     row["error"] = item.error and legible(item.error)
     return row
 

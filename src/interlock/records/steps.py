@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ _SAVE_STEP = upsert(steps)
 _SAVE_ARTIFACT = upsert(artifacts)
 _SAVE_FINGERPRINT = insert_once(fingerprints)
 _STEP_FIELDS = tuple(c.name for c in steps.columns if c.name != "run_id")
+_ATTEMPT_FIELDS = tuple(one.name for one in fields(AttemptRecord))
 _WITH_PARTS = sa.select(steps, fingerprints.c.parts.label("fingerprint_parts")).select_from(
     steps.outerjoin(fingerprints, steps.c.fingerprint == fingerprints.c.digest)
 )
@@ -141,18 +142,23 @@ def step_body(step: StepRecord) -> dict[str, Any]:
     body = {name: getattr(step, name) for name in _STEP_FIELDS}
     body["inputs"] = dict(step.inputs)
     body["outputs"] = {name: artifact.to_json() for name, artifact in step.outputs.items()}
-    body["attempts"] = [asdict(attempt) for attempt in step.attempts]
+    body["attempts"] = [attempt_body(attempt) for attempt in step.attempts]
     body["reason"] = legible(step.reason)
     body["error"] = step.error and legible(step.error)
     return body
 
 
+def attempt_body(attempt: AttemptRecord) -> dict[str, Any]:
+    """Return an attempt as JSON."""
+    return {name: getattr(attempt, name) for name in _ATTEMPT_FIELDS}
+
+
 def step_of(body: Mapping[str, Any]) -> StepRecord:
     """Read what `step_body` wrote, with `fingerprint_parts` where the body has them."""
-    fields = {name: body[name] for name in _STEP_FIELDS}
-    fields["outputs"] = {name: Artifact.from_json(artifact) for name, artifact in body["outputs"].items()}
-    fields["attempts"] = tuple(AttemptRecord(**attempt) for attempt in body["attempts"])
-    return StepRecord(**fields, fingerprint_parts=body.get("fingerprint_parts") or {})
+    found = {name: body[name] for name in _STEP_FIELDS}
+    found["outputs"] = {name: Artifact.from_json(artifact) for name, artifact in body["outputs"].items()}
+    found["attempts"] = tuple(AttemptRecord(**attempt) for attempt in body["attempts"])
+    return StepRecord(**found, fingerprint_parts=body.get("fingerprint_parts") or {})
 
 
 def steps_body(connection: sa.Connection, run_id: str) -> dict[str, Any]:
