@@ -21,14 +21,19 @@ FUNCTIONS = 100
 SIZES = {"chain": "steps", "fan": "items"}
 """The param that says how large a pipeline is."""
 
-MODULE = f'''
+MODULE = f"""
 from interlock import step
 
-{"".join(f"""
+{
+    "".join(
+        f'''
 @step
 def s{n}(x: int) -> int:
     return x + {n}
-""" for n in range(FUNCTIONS))}
+'''
+        for n in range(FUNCTIONS)
+    )
+}
 
 STEPS = [{", ".join(f"s{n}" for n in range(FUNCTIONS))}]
 
@@ -51,7 +56,7 @@ def total(xs: list[int]) -> int:
 
 def fan(items: int = 1000):
     total(double.map(numbers(items)))
-'''
+"""
 
 
 def peak() -> int:

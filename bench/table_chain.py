@@ -23,7 +23,7 @@ from table import Row, verdicts
 ROWS, COLUMNS, STEPS, ROUNDS = 1_000_000, 20, 5, 5
 TABLE = ROWS * COLUMNS * 8
 
-MODULE = f'''
+MODULE = f"""
 import numpy as np
 import pandas as pd
 from interlock import step
@@ -41,7 +41,7 @@ def chain(seed: int = 0):
     rows = table(seed)
     for _ in range({STEPS - 1}):
         rows = more(rows)
-'''
+"""
 
 
 def peak() -> int:
@@ -89,6 +89,7 @@ def pickle_side(folder: Path, *, sync: bool) -> dict[str, float]:
         del rows
         with path.open("rb") as file:
             rows = pickle.load(file)
+    assert len(rows) == ROWS
     return {"seconds": time.perf_counter() - started, "memory": peak() - before}
 
 

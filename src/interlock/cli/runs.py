@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from interlock.engine.context import RunContext
     from interlock.records.conditions import Condition
-    from interlock.records.model import Certificate, RunRecord, StepRecord
+    from interlock.records.model import AttemptRecord, Certificate, RunRecord, StepRecord
 
 
 def register(app: typer.Typer) -> None:
@@ -139,6 +139,9 @@ def show(
     items: Annotated[
         str, typer.Option(metavar="STEP", help="List what a mapped step did for each item of its list.")
     ] = "",
+    resources: Annotated[
+        bool, typer.Option("--resources", help="Print what each attempt of each step took.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show a run, or a model version and why its gates said what they said."""
@@ -147,8 +150,8 @@ def show(
         if "@" in name:
             from interlock.cli.models import show_version
 
-            if logs or series or save or patch or items:
-                said = "--logs, --series, --save, --patch and --items go with a run."
+            if logs or series or save or patch or items or resources:
+                said = "--logs, --series, --save, --patch, --items and --resources go with a run."
                 raise UsageError(said, hint="interlock show MODEL/NUMBER --logs")
             show_version(context, name, as_json=json)
             return
@@ -159,6 +162,8 @@ def show(
             from interlock.cli.items import show_items
 
             show_items(context, name, items, as_json=json)
+        elif resources and not json:
+            _show_resources(context, name)
         elif series or save:
             _show_logged(context, name, series, save, as_json=json)
         else:
@@ -171,6 +176,33 @@ def _show_patch(context: RunContext, run_id: str, *, as_json: bool) -> None:
         print_json({"run": run_id, "patch": text})
     else:
         sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
+
+
+def _show_resources(context: RunContext, run_id: str) -> None:
+    """Print a line for each attempt; those of the items of a mapped step under the number of the item."""
+    context.records.runs.get(run_id)
+    rows = []
+    for step in context.records.steps.of(run_id):
+        rows += [_attempt_row(step.node, one) for one in step.attempts]
+        for item in context.records.items.of(run_id, step.node):
+            rows += [_attempt_row(f"{step.node}[{item.item}]", one) for one in item.attempts]
+    print_table("", _RESOURCES, rows)
+
+
+_RESOURCES = ("attempt", "cpu", "memory", "children", "GPU", "read", "written")
+
+
+def _attempt_row(name: str, one: AttemptRecord) -> tuple[str, ...]:
+    children = one.children_memory or one.children_cpu_seconds
+    return (
+        name if one.number == 1 else f"{name} (try {one.number})",
+        shown_seconds(one.cpu_seconds),
+        shown_bytes(one.peak_memory),
+        f"{shown_seconds(one.children_cpu_seconds)}, {shown_bytes(one.children_memory)}" if children else "",
+        shown_bytes(one.gpu_memory) if one.gpu_memory else "",
+        shown_bytes(one.bytes_read),
+        shown_bytes(one.bytes_written),
+    )
 
 
 def _show_logged(context: RunContext, run_id: str, series: str, save: Path | None, *, as_json: bool) -> None:

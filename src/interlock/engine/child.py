@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 
 from interlock.engine.capture import Printed as KeptText
 from interlock.engine.capture import StreamName, capturing_streams
+from interlock.engine.sampler import Sampler
 from interlock.engine.setup import Bench, Setup, get_ready
 from interlock.engine.tracking import LoggedMetric
 from interlock.engine.worker import Outcome, Task, attempt_step
@@ -116,7 +117,7 @@ def _joined(texts: list[tuple[StreamName, str]]) -> list[tuple[StreamName, str]]
     return found
 
 
-def work(bench: Bench, task: Task, teller: Teller) -> Outcome:
+def work(bench: Bench, task: Task, teller: Teller, sampler: Sampler | None = None) -> Outcome:
     """Do one task; what it prints and logs is told while it runs, and is no longer in the outcome."""
     bench.inputs.begin(task)
     node = bench.graph.node(task.node)
@@ -129,6 +130,7 @@ def work(bench: Bench, task: Task, teller: Teller) -> Outcome:
         printed=teller,
         logged=teller.log,
         timed=False,
+        sampler=sampler,
     )
     teller.flush()
     return replace(outcome, values={}, metrics=(), printed=KeptText())
@@ -143,10 +145,11 @@ def serve(connection: Connection) -> None:
         except BaseException as error:  # noqa: BLE001 - whatever the project's modules raise
             connection.send(Unusable(_words(error)))
             return
-        while True:
-            task: Task = connection.recv()
-            connection.send(Started())
-            connection.send(Ended(work(bench, task, Teller(connection.send))))
+        with Sampler() as sampler:
+            while True:
+                task: Task = connection.recv()
+                connection.send(Started())
+                connection.send(Ended(work(bench, task, Teller(connection.send), sampler)))
 
 
 def _words(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from interlock.engine.capture import capturing_streams
+from interlock.engine.sampler import Sampler
 from interlock.engine.socket import Job
 from interlock.engine.worker import Outcome, Task, attempt_step
 
@@ -18,6 +19,7 @@ class InProcess:
         self._task: Task | None = None
         self._around = ExitStack()
         self._around.enter_context(capturing_streams(job.echo))
+        self._sampler = self._around.enter_context(Sampler())
 
     def takes(self, task: Task) -> bool:  # noqa: ARG002 - of the socket
         """There is room for one."""
@@ -33,8 +35,9 @@ class InProcess:
             return ()
         task, self._task, job = self._task, None, self._job
         node = job.graph.node(task.node)
-        return (attempt_step(node, task, job.values, job.context.artifacts, seed=job.seed),)
+        values, artifacts = job.values, job.context.artifacts
+        return (attempt_step(node, task, values, artifacts, seed=job.seed, sampler=self._sampler),)
 
     def close(self) -> None:
-        """Give the standard streams back."""
+        """Give the standard streams back, and end what watches."""
         self._around.close()

@@ -27,10 +27,13 @@ class Usage:
 
     Attributes:
         seconds: By the clock.
-        cpu_seconds: Of this process, and of those that it started and waited for.
+        cpu_seconds: Of this process, and of those that it started.
         peak_memory: Resident memory of this process, in bytes.
         bytes_read: Bytes that it read from files, pipes and sockets, from the page cache too.
         bytes_written: Bytes that it wrote.
+        children_cpu_seconds: The part of the CPU time that processes took which it started.
+        children_memory: Peak of their resident memory, together, in bytes; looked at ten times a second.
+        gpu_memory: Peak of the memory on GPUs of this process and of those that it started, in bytes.
     """
 
     seconds: float = 0.0
@@ -38,6 +41,9 @@ class Usage:
     peak_memory: int = 0
     bytes_read: int = 0
     bytes_written: int = 0
+    children_cpu_seconds: float = 0.0
+    children_memory: int = 0
+    gpu_memory: int = 0
 
     def joined(self, other: Usage) -> Usage:
         """Return what two attempts took together."""
@@ -47,6 +53,9 @@ class Usage:
             max(self.peak_memory, other.peak_memory),
             self.bytes_read + other.bytes_read,
             self.bytes_written + other.bytes_written,
+            self.children_cpu_seconds + other.children_cpu_seconds,
+            max(self.children_memory, other.children_memory),
+            max(self.gpu_memory, other.gpu_memory),
         )
 
     def more(self) -> dict[str, Any]:
@@ -67,19 +76,23 @@ class Meter:
     def __init__(self) -> None:
         _reset_peak()
         self._io = _io()
-        self._cpu = _cpu()
+        self._cpu, self._ended = time.process_time(), _ended_cpu()
         self._clock = time.perf_counter()
 
     def read(self) -> Usage:
-        """Return what was used since the meter was made."""
+        """Return what was used since the meter was made; what only a sampler sees is left out."""
         seconds = time.perf_counter() - self._clock
-        cpu, io = _cpu(), _io()
-        return Usage(seconds, cpu - self._cpu, _peak(), io[0] - self._io[0], io[1] - self._io[1])
+        children = _ended_cpu() - self._ended
+        cpu, io = time.process_time() - self._cpu + children, _io()
+        return Usage(
+            seconds, cpu, _peak(), io[0] - self._io[0], io[1] - self._io[1], children_cpu_seconds=children
+        )
 
 
-def _cpu() -> float:
+def _ended_cpu() -> float:
+    """Return the CPU time of the processes that this one started and waited for."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
+    return children.ru_utime + children.ru_stime
 
 
 def _io() -> tuple[int, int]:

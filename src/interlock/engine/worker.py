@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from interlock.engine.capture import Printed, printing_into
 from interlock.engine.resources import Meter, Usage
 from interlock.engine.retries import delay_after, is_retried
+from interlock.engine.sampler import Sampler, Seen
 from interlock.engine.seeds import seeded
 from interlock.engine.timeouts import limited
 from interlock.engine.tracking import LoggedMetric, Scope, logging_into
@@ -31,6 +32,8 @@ from interlock.graph.step import Step
 from interlock.identity.artifact import Artifact
 from interlock.records.model import StepState
 from interlock.store.artifacts import ArtifactStore
+
+_NOTHING = Seen()
 
 
 class StepFailed(InterlockError):
@@ -182,6 +185,7 @@ def attempt_step(
     printed: Printed | None = None,
     logged: Callable[[LoggedMetric], None] | None = None,
     timed: bool = True,
+    sampler: Sampler | None = None,
 ) -> Outcome:
     """Do a task: load its inputs, call the function, store its outputs.
 
@@ -197,10 +201,13 @@ def attempt_step(
         printed: Takes what the step prints.
         logged: Told each number that the step logs as it does so.
         timed: Whether the timeout of the step is kept here; an engine may keep it from outside.
+        sampler: Sees what the processes that the step starts take, and its memory on GPUs.
     """
     step = step_of(node)
     printed = printed or Printed()
     meter, scope, started_at = Meter(), Scope(tell=logged), time.time()
+    if sampler is not None:
+        sampler.begin()
     try:
         saved, values = _work(node, task, inputs, artifacts, printed, scope, seed, timed=timed)
         inputs.check(node)
@@ -213,7 +220,7 @@ def attempt_step(
         return Outcome(task, attempt, usage, metrics=metrics, printed=printed, stopped=stop.reason)
     except BaseException as error:  # noqa: BLE001 - the boundary to user code
         failure = StepFailed.of(node.name, error, where=_user_line(node, error))
-        usage = meter.read()
+        usage = _measured(meter, sampler)
         return Outcome(
             task,
             Attempt(task.number, started_at, usage.seconds, str(failure)),
@@ -223,9 +230,25 @@ def attempt_step(
             failure=failure,
             again=is_retried(step.options, task.number, error),
         )
-    usage = meter.read()
+    usage = _measured(meter, sampler)
     attempt = Attempt(task.number, started_at, usage.seconds)
     return Outcome(task, attempt, usage, saved, values, tuple(scope.metrics), printed)
+
+
+def _measured(meter: Meter, sampler: Sampler | None) -> Usage:
+    usage = meter.read()
+    if sampler is None:
+        return usage
+    seen = sampler.end()
+    if seen == _NOTHING:
+        return usage
+    return replace(
+        usage,
+        cpu_seconds=usage.cpu_seconds + seen.running_cpu_seconds,
+        children_cpu_seconds=usage.children_cpu_seconds + seen.running_cpu_seconds,
+        children_memory=seen.children_memory,
+        gpu_memory=seen.gpu_memory,
+    )
 
 
 def run_step(node: Node, inputs: Inputs, artifacts: ArtifactStore, *, seed: int = 0) -> Outcome:

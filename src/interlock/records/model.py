@@ -129,6 +129,9 @@ class AttemptRecord:
     peak_memory: int = 0
     bytes_read: int = 0
     bytes_written: int = 0
+    children_cpu_seconds: float = 0.0
+    children_memory: int = 0
+    gpu_memory: int = 0
 
 
 @dataclass(frozen=True)
