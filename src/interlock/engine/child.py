@@ -17,9 +17,11 @@ from interlock.engine.capture import Printed as KeptText
 from interlock.engine.capture import StreamName, capturing_streams
 from interlock.engine.sampler import Sampler
 from interlock.engine.setup import Bench, Setup, get_ready
+from interlock.engine.socket import Job
 from interlock.engine.tracking import LoggedMetric
 from interlock.engine.worker import Outcome, Task, attempt_step
 from interlock.errors import InterlockError, format_user_traceback
+from interlock.store.formats.containers import blobs_of
 
 _EVERY = 0.2
 """Seconds that text and numbers are gathered at most before they are sent."""
@@ -133,7 +135,7 @@ def work(bench: Bench, task: Task, teller: Teller, sampler: Sampler | None = Non
         sampler=sampler,
     )
     teller.flush()
-    return replace(outcome, values={}, metrics=(), printed=KeptText())
+    return replace(outcome, metrics=(), printed=KeptText())
 
 
 def serve(connection: Connection) -> None:
@@ -143,16 +145,35 @@ def serve(connection: Connection) -> None:
         try:
             bench = get_ready(setup)
         except BaseException as error:  # noqa: BLE001 - whatever the project's modules raise
-            connection.send(Unusable(_words(error)))
+            connection.send(Unusable(words_of(error)))
             return
         with Sampler() as sampler:
             while True:
                 task: Task = connection.recv()
                 connection.send(Started())
-                connection.send(Ended(work(bench, task, Teller(connection.send), sampler)))
+                outcome = work(bench, task, Teller(connection.send), sampler)
+                connection.send(Ended(replace(outcome, values={})))
 
 
-def _words(error: BaseException) -> str:
+def tell(job: Job, task: Task, message: Message) -> None:
+    """Bring what a task has told to where the run wants it."""
+    if isinstance(message, Printed):
+        if job.echo is not None:
+            with contextlib.suppress(OSError):  # whoever looked on went away; the run goes on
+                job.echo.write(message.text)
+        job.told.printed(task, message.stream, message.text)
+    elif isinstance(message, Logged):
+        job.told.logged(task, message.metrics)
+
+
+def adopt(job: Job, outcome: Outcome) -> None:
+    """Let what another process has put into the store survive a loss of power when the end of the run is told."""
+    made = outcome.artifacts.values()
+    job.context.store.adopt(blob for artifact in made for blob in blobs_of(artifact))
+
+
+def words_of(error: BaseException) -> str:
+    """Say why a process cannot load a project."""
     return str(error) if isinstance(error, InterlockError) else format_user_traceback(error)
 
 

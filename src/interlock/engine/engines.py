@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from interlock.engine.inprocess import InProcess
 from interlock.engine.socket import Engine, Job
+from interlock.stack.plugins import load_plugin
 
 
 def open_engine(job: Job) -> Engine:
@@ -17,4 +18,7 @@ def open_engine(job: Job) -> Engine:
         from interlock.engine.processes import Processes  # most runs start no process
 
         return Processes(job, config)
-    return InProcess(job)
+    if config.use == "in-process":
+        return InProcess(job)
+    engine: Engine = load_plugin("engine", config.use)(job, config)
+    return engine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import subprocess
@@ -13,7 +12,7 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
 from interlock.engine import reaper
-from interlock.engine.child import Ended, Logged, Message, Printed, Started, Unusable
+from interlock.engine.child import adopt, Ended, Message, Started, Unusable, tell
 from interlock.engine.resources import gpus, total_memory, usable_cores
 from interlock.engine.setup import setup_of
 from interlock.engine.socket import Job
@@ -24,7 +23,6 @@ from interlock.errors import InterlockError
 from interlock.graph.options import memory_bytes
 from interlock.graph.step import StepOptions
 from interlock.stack.config import EngineConfig
-from interlock.store.formats.containers import blobs_of
 
 _TASKS_A_CORE = 4
 """How many tasks that ask for less than a core run at once on each."""
@@ -143,26 +141,13 @@ class Processes:
         if isinstance(message, Started):
             timeout = self._options(task).timeout
             worker.deadline = None if timeout is None else time.monotonic() + timeout
-        elif isinstance(message, Printed):
-            self._show(message.text)
-            self._job.told.printed(task, message.stream, message.text)
-        elif isinstance(message, Logged):
-            self._job.told.logged(task, message.metrics)
         elif isinstance(message, Ended):
             worker.end()
-            self._adopt(message.outcome)
+            adopt(self._job, message.outcome)
             return message.outcome
+        else:
+            tell(self._job, task, message)
         return None
-
-    def _adopt(self, outcome: Outcome) -> None:
-        """Let what a worker has put survive a loss of power when the end of the run is told."""
-        made = outcome.artifacts.values()
-        self._job.context.store.adopt(blob for artifact in made for blob in blobs_of(artifact))
-
-    def _show(self, text: str) -> None:
-        if self._job.echo is not None:
-            with contextlib.suppress(OSError):  # whoever looked on went away; the run goes on
-                self._job.echo.write(text)
 
     def _overdue(self) -> list[Outcome]:
         now = time.monotonic()
@@ -187,12 +172,7 @@ class Processes:
     def _failed(self, worker: WorkerProcess, task: Task, error: InterlockError, seen: str = "") -> Outcome:
         seconds = worker.seconds
         self._end(worker)
-        step = step_of(self._job.graph.node(task.node))
-        options = step.options
-        failure = StepFailed(task.node, error.what, where=step.location, hint=error.hint, user_traceback=seen)
-        failure.__cause__ = error
-        # Whatever errors are retried, this is none that the step raised.
-        return Outcome.failed(task, failure, seconds=seconds, again=task.number <= options.retries)
+        return ended_from_outside(self._job, task, error, seconds=seconds, seen=seen)
 
     def _end(self, worker: WorkerProcess) -> None:
         worker.kill()
@@ -203,6 +183,25 @@ class Processes:
         if self._reaper.stdin is not None:
             self._reaper.stdin.write(f"{line}\n")
             self._reaper.stdin.flush()
+
+
+def ended_from_outside(
+    job: Job, task: Task, error: InterlockError, *, seconds: float, seen: str = ""
+) -> Outcome:
+    """Return the failure of a task whose process died or was ended.
+
+    Args:
+        job: The run.
+        task: The task.
+        error: What ended it.
+        seconds: How long it had been under way.
+        seen: A traceback that was left behind.
+    """
+    step = step_of(job.graph.node(task.node))
+    failure = StepFailed(task.node, error.what, where=step.location, hint=error.hint, user_traceback=seen)
+    failure.__cause__ = error
+    # Whatever errors are retried, this is none that the step raised.
+    return Outcome.failed(task, failure, seconds=seconds, again=task.number <= step.options.retries)
 
 
 def _start_reaper() -> subprocess.Popen[str]:

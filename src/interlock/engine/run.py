@@ -95,7 +95,8 @@ def run_graph(
         KeyboardInterrupt: The user cancelled; recorded as such.
     """
     options = options or RunOptions()
-    check_capacity(graph.nodes)
+    if context.project.stack.engine.is_local:  # else it knows the machines that it has
+        check_capacity(graph.nodes)
     if options.from_step is not None:
         graph.node(options.from_step)
     datasets = RunDatasets(graph, context, options.data)

@@ -84,8 +84,12 @@ def setup_of(job: Job) -> Setup:
     )
 
 
-def get_ready(setup: Setup) -> Bench:
+def get_ready(setup: Setup, values: type[RecentValues] = RecentValues) -> Bench:
     """Load the project in this process.
+
+    Args:
+        setup: What is to be known.
+        values: How the tasks find their inputs.
 
     Raises:
         Exception: Whatever its modules raise.
@@ -101,7 +105,7 @@ def get_ready(setup: Setup) -> Bench:
     artifacts = ArtifactStore(store, naming=project_naming(root))
     shelf = project_shelf(setup.project, store)
     datasets = SnapshotReader(graph, setup.project, shelf, setup.snapshots, setup.chosen)
-    return Bench(graph, artifacts, RecentValues(graph, artifacts, datasets), setup.seed)
+    return Bench(graph, artifacts, values(graph, artifacts, datasets), setup.seed)
 
 
 def _script() -> str:

@@ -24,6 +24,7 @@ from pydantic import (
 
 from interlock.errors import did_you_mean
 from interlock.stack.layout import Home
+from interlock.stack.plugins import plugins
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhdw])")
@@ -248,6 +249,20 @@ class EnvironmentConfig(Table):
     )
 
 
+_ENGINES = ("in-process", "processes")
+
+
+def engine_name(name: str) -> str:
+    """Return the name of an engine: one that is built in, or of a plugin that is installed.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if name in _ENGINES or name in (others := plugins("engine")):
+        return name
+    raise ValueError(f"there is no engine {name!r}. {did_you_mean(name, [*_ENGINES, *others])}")
+
+
 def _named_only(value: object) -> object:
     return {"use": value} if isinstance(value, str) else value
 
@@ -255,17 +270,32 @@ def _named_only(value: object) -> object:
 class EngineConfig(Table):
     """`engine` of a stack: what runs the steps. A name alone stands for `{ use = NAME }`."""
 
-    use: Literal["in-process", "processes"] = Field(
-        default="in-process", description="Steps one after another here, or side by side in processes."
+    use: Annotated[str, AfterValidator(engine_name)] = Field(
+        default="in-process",
+        description="Steps one after another here, side by side in processes, or on what a plugin brings: ray.",
     )
     workers: int | None = Field(
         default=None, ge=1, le=1024, description="How many worker processes; left out, one for each core."
     )
+    address: str | None = Field(
+        default=None,
+        min_length=1,
+        description='Where the cluster is: "auto", HOST:PORT; left out, a local one for each run.',
+    )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the steps run on this machine, whatever is installed."""
+        return self.use in _ENGINES
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.workers is not None and self.use == "in-process":
             raise ValueError('workers are those of engine = { use = "processes" }')
+        if self.address is not None and self.is_local:
+            raise ValueError('an address is that of a cluster: engine = { use = "ray", address = "auto" }')
+        if self.address is not None and self.workers is not None:
+            raise ValueError("a cluster that is at an address has its own workers")
         return self
 
 
