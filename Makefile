@@ -42,6 +42,7 @@ bench: $(VENV)/.dev ## Measure, as ratios against a floor in the same run
 	$(BIN)/python bench/digests.py
 	$(BIN)/python bench/invalidation.py
 	$(BIN)/python bench/records_search.py
+	$(BIN)/python bench/fanout.py
 
 lock: $(VENV)/.uv ## Make the locks anew from pyproject.toml
 	$(BIN)/python requirements/lock.py

@@ -92,7 +92,7 @@ class Kept:
         if self.engine is None:
             self.engine = open_engine(job)
             self.end, self.engine.close = self.engine.close, lambda: None  # type: ignore[method-assign]
-        self.engine._job = job  # type: ignore[attr-defined]  # its graph, params and code are those of the first
+        vars(self.engine)["_job"] = job  # its graph, params and code are those of the first
         return self.engine
 
 
@@ -106,7 +106,10 @@ def fan_out(pipeline: Pipeline, project: Any) -> None:
 def measure(folder: Path, engine: str, floor: Callable[[], object]) -> tuple[float, float, float]:
     """Return the seconds of a run from the start and of a warm one, and of the floor: medians."""
     (folder / "interlock.toml").write_text(f'[stack.default.engine]\nuse = "{engine}"\nworkers = {WORKERS}\n')
-    pipeline, project = Pipeline(importlib.import_module("fanout_steps").fan, name="fan"), find_project(folder)
+    pipeline, project = (
+        Pipeline(importlib.import_module("fanout_steps").fan, name="fan"),
+        find_project(folder),
+    )
     cold = seconds(lambda: fan_out(pipeline, project))
     kept, opening = Kept(), run.open_engine
     run.open_engine = kept.open
@@ -132,11 +135,15 @@ def on_ray(folder: Path) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
 
-    from interlock.plugins.ray_cluster import _on_loopback
+    from interlock.plugins.ray_cluster import on_loopback
 
-    with _on_loopback():
+    with on_loopback():
         ray.init(
-            "local", num_cpus=WORKERS, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False
+            "local",
+            num_cpus=WORKERS,
+            include_dashboard=False,
+            _node_ip_address="127.0.0.1",
+            log_to_driver=False,
         )
     one, many, join = ray.remote(numbers), ray.remote(pause), ray.remote(total)
 
@@ -160,7 +167,9 @@ def main() -> None:
         folder = Path(text)
         (folder / "fanout_steps.py").write_text(STEPS_OF)
         sys.path.insert(0, text)
-        print(f"1 -> {STEPS} x {PAUSE * 1000:.0f} ms -> join, {WORKERS} workers; ideal {STEPS * PAUSE / WORKERS:.2f} s")
+        print(
+            f"1 -> {STEPS} x {PAUSE * 1000:.0f} ms -> join, {WORKERS} workers; ideal {STEPS * PAUSE / WORKERS:.2f} s"
+        )
         processes(folder)
         on_ray(folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ pytestmark = [
     pytest.mark.filterwarnings("default"),  # Ray leaves files and sockets open
 ]
 
-FLOW = '''
+FLOW = """
 import ctypes, os, subprocess, sys, time
 from pathlib import Path
 import numpy as np
@@ -105,7 +106,7 @@ def sit(me: int) -> str:
 @step
 def address() -> str:
     import ray
-    print("at", ray.util.get_node_ip_address())
+    print("at", ray.util.get_node_ip_address(), "below", os.getppid())
     return "told"
 
 @pipeline
@@ -135,7 +136,7 @@ def huge() -> int:
 @pipeline
 def too_large():
     huge()
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,7 @@ def cluster() -> Iterator[Any]:
     patch.setenv("RAY_AUTH_MODE", "disabled")  # a token would be written into the home folder of the user
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     cluster_utils = pytest.importorskip("ray.cluster_utils")
-    with ray_cluster._on_loopback():
+    with ray_cluster.on_loopback():
         options = {"include_dashboard": False, "node_ip_address": "127.0.0.1"}
         made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **options})
         made.add_node(num_cpus=1, node_ip_address="127.0.0.1")
@@ -175,7 +176,9 @@ def run(context: RunContext, name: str, **params: object) -> Run:
 
 
 def alive(pattern: str) -> bool:
-    return any(pattern in line for line in subprocess.check_output(["ps", "-eo", "cmd"], text=True).splitlines())
+    return any(
+        pattern in line for line in subprocess.check_output(["ps", "-eo", "cmd"], text=True).splitlines()
+    )
 
 
 def gone_within(pattern: str, seconds: float) -> bool:
@@ -273,7 +276,9 @@ def test_a_project_that_a_node_cannot_load_is_told(context: RunContext) -> None:
         run_graph(graph, context, RunOptions())
 
 
-def test_a_node_that_dies_takes_one_attempt_and_another_node_the_next(context: RunContext, cluster: Any) -> None:
+def test_a_node_that_dies_takes_one_attempt_and_another_node_the_next(
+    context: RunContext, cluster: Any
+) -> None:
     lost = cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
     (context.project.root / "doomed").write_text(lost.node_id)
     seats = context.project.root / "seats"
@@ -292,15 +297,25 @@ def test_a_node_that_dies_takes_one_attempt_and_another_node_the_next(context: R
     tries = [len(context.records.steps.get(made.id, step.name).attempts) for step in made.steps]  # type: ignore[union-attr]
     assert sorted(tries) == [1, 1, 2]
     assert lost.node_id not in {made[step.name].value for step in made.steps}
-    failed = [one.error for step in made.steps for one in context.records.steps.get(made.id, step.name).attempts if one.error]  # type: ignore[union-attr]
+    failed = [
+        one.error
+        for step in made.steps
+        for one in context.records.steps.get(made.id, step.name).attempts
+        if one.error
+    ]  # type: ignore[union-attr]
     assert ["died with its node of the Ray cluster" in error for error in failed] == [True]
 
 
-def test_an_address_where_nothing_answers_is_told(context: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_where_nothing_answers_is_told(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RAY_gcs_server_request_timeout_seconds", "1")
     file = context.project.root / "interlock.toml"
     file.write_text('[stack.default.engine]\nuse = "ray"\naddress = "ray://127.0.0.1:10001"\n')
-    with open_context(find_project(context.project.root)) as there, pytest.raises(RayUnreachable, match="Ray Client"):
+    with (
+        open_context(find_project(context.project.root)) as there,
+        pytest.raises(RayUnreachable, match="Ray Client"),
+    ):
         run(there, "placing")
 
 
@@ -308,12 +323,13 @@ def test_a_local_ray_is_for_this_machine_and_ends_with_the_run(
     context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INTERLOCK_STACK", "local")
-    heads = subprocess.check_output(["pgrep", "-x", "gcs_server"])
     words = [sys.executable, "-m", "interlock", "run", "ray_flow:locating"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "at 127.0.0.1" in done.stdout + done.stderr
-    assert subprocess.check_output(["pgrep", "-x", "gcs_server"]) == heads
+    told = re.search(r"at (\S+) below (\d+)", done.stdout + done.stderr)
+    assert told is not None
+    assert told[1] == "127.0.0.1"
+    assert not Path("/proc", told[2]).exists()
 
 
 def test_a_run_that_is_killed_leaves_nothing_on_the_cluster(context: RunContext) -> None:

@@ -163,7 +163,19 @@ def test_a_fault_of_a_model_names_line_key_and_what_was_expected(
         ),
         (
             '[stack.s]\nengine = "procesess"\n',
-            "line 2: stack.s.engine.use is 'procesess', but should be 'in-process' or 'processes'",
+            "line 2: stack.s.engine.use: there is no engine 'procesess'. Did you mean 'processes'?",
+        ),
+        (
+            '[stack.s]\nengine = { use = "rey" }\n',
+            "line 2: stack.s.engine.use: there is no engine 'rey'. Did you mean 'ray'?",
+        ),
+        (
+            '[stack.s]\nengine = { use = "processes", address = "auto" }\n',
+            'line 2: stack.s.engine: an address is that of a cluster: engine = { use = "ray", address = "auto" }',
+        ),
+        (
+            '[stack.s]\nengine = { use = "ray", address = "auto", workers = 2 }\n',
+            "line 2: stack.s.engine: a cluster that is at an address has its own workers",
         ),
         (
             "[stack.s]\nengine = { workers = 2 }\n",

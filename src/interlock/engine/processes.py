@@ -12,7 +12,7 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
 from interlock.engine import reaper
-from interlock.engine.child import adopt, Ended, Message, Started, Unusable, tell
+from interlock.engine.child import Ended, Message, Started, Unusable, adopt, tell
 from interlock.engine.resources import gpus, total_memory, usable_cores
 from interlock.engine.setup import setup_of
 from interlock.engine.socket import Job

@@ -67,7 +67,9 @@ def do_step(graph: Graph, context: RunContext, run: RunRecord, name: str) -> Sin
     node = graph.node(name)
     if node.step is None:
         steps = [one.name for one in graph.nodes if one.step is not None]
-        what = "is a dataset, not a step" if node.kind == "data" else "is no step: it hands on what a step gave"
+        what = (
+            "is a dataset, not a step" if node.kind == "data" else "is no step: it hands on what a step gave"
+        )
         raise UsageError(f"{name!r} {what}.", hint=did_you_mean(name, steps))
     seed = int(run.facts.get("seed", 0))
     datasets = RunDatasets(graph, context, choice_of(context, graph, run.snapshots))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,12 +84,20 @@ def score_file(context: RunContext, name: str, source: Path, target: Path) -> Sc
 
 
 def _scored(bundle: LoadedBundle, table: Any, at: int) -> Any:
-    pd = require("pandas", extra="tables")
-    part = table.iloc[at : at + CHUNK]
     try:
-        given = decode_rows(bundle.request_schema, json_rows(bundle.request_schema, part))
+        return score_rows(bundle, table.iloc[at : at + CHUNK])
     except InvalidRequest as error:
         raise InvalidRequest([_moved(fault, at) for fault in error.faults], error.total) from None
+
+
+def score_rows(bundle: LoadedBundle, part: Any) -> Any:
+    """Return rows of a pandas frame with their answers, the version and the run.
+
+    Raises:
+        InvalidRequest: The rows are not what the model takes.
+    """
+    pd = require("pandas", extra="tables")
+    given = decode_rows(bundle.request_schema, json_rows(bundle.request_schema, part))
     answers = encode_answer(bundle.answer_schema, bundle.predict(given))
     several = isinstance(answers[0], dict | list)
     columns = pd.DataFrame(answers) if several else pd.DataFrame({"answer": answers})
@@ -107,10 +115,30 @@ def _read(snapshot: Snapshot, source: Path, schema: Schema) -> Any:
         return Reader(Path("/")).read(snapshot, pd.DataFrame)
     with open_part(source) as file:
         head = pd.read_csv(file, sep=separator(source), nrows=0).columns
+    with open_part(source) as file:
+        return pd.read_csv(file, sep=separator(source), **_as_text(head, text))
+
+
+def _as_text(head: Any, text: Sequence[str]) -> dict[str, Any]:
+    """Return the options of pandas by which some columns of a csv file are text."""
     nulls = {name: [""] if name in text else list(_NULLS) for name in head}
     kinds = {name: "str" for name in text if name in head}
+    return {"dtype": kinds, "keep_default_na": False, "na_values": nulls}
+
+
+def read_chunks(source: Path, schema: Schema) -> Iterator[Any]:
+    """Yield the rows of a file, at most `CHUNK` at a time; a csv file is never in memory as a whole."""
+    pd = require("pandas", extra="tables")
+    snapshot = take_snapshot(source.name, DataConfig(uri=str(source), format=None), Path("/"))
+    if snapshot.format != "csv":
+        table = _read(snapshot, source, schema)
+        yield from (table.iloc[at : at + CHUNK] for at in range(0, len(table), CHUNK))
+        return
     with open_part(source) as file:
-        return pd.read_csv(file, sep=separator(source), dtype=kinds, keep_default_na=False, na_values=nulls)
+        head = pd.read_csv(file, sep=separator(source), nrows=0).columns
+    text = [one.name for one in schema.columns if one.type == "string"]
+    with open_part(source) as file:
+        yield from pd.read_csv(file, sep=separator(source), chunksize=CHUNK, **_as_text(head, text))
 
 
 _NULLS = ("", "NA", "NaN", "nan", "null", "NULL", "None", "N/A", "n/a", "<NA>", "#N/A")

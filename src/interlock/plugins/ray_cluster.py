@@ -95,7 +95,9 @@ def join(config: EngineConfig, project: Project, store: BlobStore) -> Cluster:
 def not_sent(project: Project) -> list[str]:
     """Return what of a project's folder is not sent to other machines, in the patterns of `.gitignore`."""
     uris = [config.uri for config in project.config.data.values()]
-    datasets = [f"/{uri.removeprefix('./')}" for uri in uris if "://" not in uri and not Path(uri).is_absolute()]
+    datasets = [
+        f"/{uri.removeprefix('./')}" for uri in uris if "://" not in uri and not Path(uri).is_absolute()
+    ]
     data = [] if (project.root / "data" / "__init__.py").exists() else ["/data/"]
     return [*_NEVER_SENT, *data, *datasets]
 
@@ -128,7 +130,11 @@ def check_nodes(cluster: Cluster, nodes: tuple[Node, ...]) -> None:
 def wants(options: StepOptions) -> dict[str, float]:
     """Return what a step asks for, by Ray's names; of GPUs a part of one, or whole ones."""
     gpus = options.gpus if options.gpus <= 1 else float(-(-options.gpus // 1))
-    wanted = {"CPU": options.cpus, "GPU": gpus, "memory": 0 if options.memory is None else memory_bytes(options.memory)}
+    wanted = {
+        "CPU": options.cpus,
+        "GPU": gpus,
+        "memory": 0 if options.memory is None else memory_bytes(options.memory),
+    }
     return {name: float(count) for name, count in wanted.items() if count}
 
 
@@ -152,7 +158,7 @@ def _init(ray: Any, config: EngineConfig, **more: Any) -> None:
     if local and config.address is not None:
         options |= {"_node_ip_address": "127.0.0.1"}
     try:
-        with _own_sigterm(), _on_loopback() if local else contextlib.nullcontext():
+        with _own_sigterm(), on_loopback() if local else contextlib.nullcontext():
             ray.init(**options)
     except Exception as error:  # Ray raises what it likes
         where = config.address or "a local Ray"
@@ -164,9 +170,9 @@ def _init(ray: Any, config: EngineConfig, **more: Any) -> None:
 
 
 @contextlib.contextmanager
-def _on_loopback() -> Iterator[None]:
+def on_loopback() -> Iterator[None]:
     """Keep Ray on 127.0.0.1: it takes that for a slip, and would listen on all interfaces of the machine."""
-    services = require("ray._private.services", extra="ray")
+    services: Any = require("ray._private.services", extra="ray")
     before = services.resolve_ip_for_localhost
     services.resolve_ip_for_localhost = lambda host: host
     try:
@@ -188,7 +194,9 @@ def _own_sigterm() -> Iterator[None]:
 
 def _check_guarded(cluster: Cluster, config: EngineConfig) -> None:
     """Refuse a cluster in which whoever reaches its ports can run code."""
-    open_to = [node["NodeManagerAddress"] for node in cluster.nodes() if not _is_loopback(node["NodeManagerAddress"])]
+    open_to = [
+        node["NodeManagerAddress"] for node in cluster.nodes() if not _is_loopback(node["NodeManagerAddress"])
+    ]
     if open_to and config.address is None:
         raise RayUnreachable(
             f"The local Ray would listen on {open_to[0]}, not on 127.0.0.1 alone.",

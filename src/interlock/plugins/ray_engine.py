@@ -191,10 +191,10 @@ class RayEngine:
 
     def _heard(self, reference: Any) -> Done | Exception:
         try:
-            done: Done = self._ray.get(reference)
+            heard: Done | Exception = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            return error
-        return done
+            heard = error
+        return heard
 
     def _outcome(self, running: _Running, heard: Done | Exception) -> Outcome:
         if isinstance(heard, Exception):
@@ -237,7 +237,9 @@ class RayEngine:
         """Say what Ray knows about the death of a process."""
         known = self._ray.exceptions
         if isinstance(error, known.OutOfMemoryError):
-            return "its worker process was killed because memory ran out (OOM). Ask for more: @step(memory=...)."
+            return (
+                "its worker process was killed because memory ran out (OOM). Ask for more: @step(memory=...)."
+            )
         if isinstance(error, known.NodeDiedError | known.LocalRayletDiedError):
             return f"its worker process died with its node of the Ray cluster. Ray says: {first_line(error)}"
         if isinstance(error, known.WorkerCrashedError):

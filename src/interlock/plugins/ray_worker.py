@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock.engine.capture import capturing_streams
-from interlock.engine.child import Message, Started, Teller, work, words_of
+from interlock.engine.child import Message, Started, Teller, words_of, work
 from interlock.engine.recent import RecentValues
 from interlock.engine.setup import Bench, Setup, get_ready
 from interlock.engine.worker import Outcome, Task
