@@ -56,7 +56,7 @@ _READERS = {
     "folders": frozenset({"iterdir", "listdir", "scandir", "walk", "rglob", "glob", "iglob"}),
 }
 # How names of functions begin that read files, as in pandas, polars, pyarrow and numpy.
-_READING = ("read_", "scan_", "load", "safe_load", "from_file", "fromfile", "genfromtxt", "imread", "parse")
+_READING = re.compile(r"\n(read_|scan_|load|safe_load|from_file|fromfile|genfromtxt|imread|parse)")
 # Code with one of these may reach any name of its module.
 _SEES_MODULE = frozenset({"__globals__", "getmodule"})
 # Methods of tables that look up names in a text.
@@ -239,7 +239,7 @@ def readers(words: Iterable[str]) -> frozenset[str]:
     """Return which extras of others code with these words may read."""
     used = frozenset(words)
     found = {kind for kind, names in _READERS.items() if not names.isdisjoint(used)}
-    if any(word.startswith(_READING) for word in used):
+    if _READING.search("\n" + "\n".join(used)):
         found.add("files")
     return frozenset(found)
 

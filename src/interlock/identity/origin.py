@@ -46,6 +46,7 @@ class Origins:
     def __init__(self, root: Path | None) -> None:
         self._root = root.resolve() if root is not None else None
         self._known: dict[tuple[str, str | None], Origin] = {}
+        self._folders: dict[Path, Path] = {}
 
     def of(self, module: str, file: str | None) -> Origin:
         """Return the origin of a module, of which the source is `file`."""
@@ -67,7 +68,11 @@ class Origins:
         return _distribution(top) if owner_of(top) else PROJECT
 
     def _of_file(self, top: str, file: Path) -> Origin:
-        resolved = file.resolve()
+        # Most files of a folder lie where it lies.
+        folder = file.parent
+        if folder not in self._folders:
+            self._folders[folder] = folder.resolve()
+        resolved = file.resolve() if file.is_symlink() else self._folders[folder] / file.name
         if _INSTALLED.intersection(resolved.parts):
             return _distribution(top)
         if self._root is not None and self._root in resolved.parents:
