@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interlock.engine.child import Started, tell
+from interlock.engine.child import Started, adopt, tell
 from interlock.engine.processes import WorkerDied, WorkerUnusable, ended_from_outside
 from interlock.engine.setup import setup_of
 from interlock.engine.socket import Job
@@ -201,6 +201,7 @@ class RayEngine:
             return self._lost(running, WorkerDied(self._cause(heard)))
         if heard.outcome is None:
             raise WorkerUnusable(heard.unusable)
+        adopt(self._job, heard.outcome)
         self._keep(running, heard.outcome, heard.shared)
         return heard.outcome
 

@@ -21,6 +21,7 @@ from interlock.models.score import CHUNK, NoRows, Scored, UnknownOutput, read_ch
 from interlock.models.score_target import check_target
 from interlock.plugins.ray_cluster import join, variables
 from interlock.stack.config import EngineConfig, Project
+from interlock.store.opening import store_of
 
 
 class ScoringFailed(InterlockError):
