@@ -34,9 +34,9 @@ chaos: $(VENV)/.dev ## Kill runs at 200 moments, fail every write, lose power 50
 	$(BIN)/python chaos/many_processes.py --processes 8 --seconds 60
 	$(BIN)/python chaos/many_processes.py --processes 20 --seconds 60
 
-bench: $(VENV)/.dev ## Measure, as ratios against a floor in the same run
+bench: $(VENV)/.dev ## Measure, as ratios against a floor in the same run; BENCH=--strict fails on a missed bar
+	$(BIN)/python bench/all.py $(BENCH)
 	$(BIN)/python bench/import_time.py
-	$(BIN)/python bench/noop_chain.py
 	$(BIN)/python bench/plan.py
 	$(BIN)/python bench/fingerprints.py
 	$(BIN)/python bench/digests.py

@@ -68,7 +68,7 @@ class Sampler:
         seen = self._seen or Seen()
         if seen.children_memory:  # there are such processes: what they have used by now counts
             with self._lock:
-                seen = seen.higher(self._look(gpu=False))
+                seen = seen.higher(self.look(gpu=False))
         self._seen = None
         return seen
 
@@ -90,13 +90,14 @@ class Sampler:
             if self._seen is None:
                 continue
             with self._lock:
-                now = self._look(gpu=self._looks % _GPU_EVERY == 0)
+                now = self.look(gpu=self._looks % _GPU_EVERY == 0)
                 seen = self._seen
                 if seen is not None:
                     self._seen = seen.higher(now)
             self._looks += 1
 
-    def _look(self, *, gpu: bool) -> Seen:
+    def look(self, *, gpu: bool) -> Seen:
+        """Look once at the processes below this one, and at the GPUs if wanted."""
         below = list(descendants(os.getpid()))
         used = [one for one in map(_used, below) if one is not None]
         on_gpus = self._gpu.of({os.getpid(), *below}) if gpu and self._gpu is not None else 0
