@@ -56,7 +56,12 @@ def legible(text: str) -> str:
 
 def dumps(value: Any) -> str:
     """Write `value` as one JSON text that does not depend on the order of keys."""
-    return _ENCODER.encode(plain(value))
+    try:
+        text = _ENCODER.encode(value)
+    except (TypeError, ValueError):
+        return _ENCODER.encode(plain(value))
+    # Most values are JSON already; the others have something in them that the text shows.
+    return text if text.isascii() and _NUL not in text else _ENCODER.encode(plain(value))
 
 
 def loads(text: str) -> Any:
@@ -68,6 +73,7 @@ def _revive(value: dict[str, Any]) -> Any:
     return float(value[_FLOAT]) if len(value) == 1 and _FLOAT in value else value
 
 
+_NUL = "\\u0000"
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _DECODER = json.JSONDecoder()
 _REVIVER = json.JSONDecoder(object_hook=_revive)
