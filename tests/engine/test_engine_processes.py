@@ -104,6 +104,18 @@ def die(rows: pd.DataFrame, how: str) -> int:
 def dying(how: str):
     die(table(4), how)
 
+@step(retries=1, retry_delay=0)
+def shaky(x: int) -> int:
+    mark = Path("shaken")
+    if x == 6 and not mark.exists():
+        mark.touch()
+        os._exit(3)
+    return -x
+
+@pipeline
+def shaking():
+    shaky.map(numbers(12))
+
 @step(timeout=1)
 def hang() -> int:
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -220,6 +232,13 @@ def test_a_worker_that_dies_is_a_failed_attempt_with_its_cause(
 def test_a_step_whose_worker_died_once_is_tried_again(context: RunContext) -> None:
     made = run(context, "dying", how="once")
     assert made["die"].value == 4
+
+
+def test_an_item_that_waits_for_a_worker_that_dies_is_none_of_its_attempts(context: RunContext) -> None:
+    made = run(context, "shaking")
+    assert made["shaky"].value == [-one for one in range(12)]
+    items = context.records.items.of(made.id, "shaky")
+    assert [len(one.attempts) for one in items] == [1] * 6 + [2] + [1] * 5
 
 
 def test_a_timeout_ends_a_step_that_does_not_listen_and_what_it_started(context: RunContext) -> None:

@@ -59,7 +59,6 @@ def test_files_are_scored_on_ray_as_in_one_process(context: RunContext, tmp_path
     asked = ["predict", "delays@1", str(tmp_path / "rows.parquet"), "--engine", "ray"]
     done = interlock(context, *asked, "-o", str(tmp_path / "many"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(list((tmp_path / "many").iterdir())) > 1
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "many"), wanted, check_dtype=False)
 
     again = interlock(context, *asked, "-o", str(tmp_path / "many"))

@@ -28,6 +28,10 @@ _TASKS_A_CORE = 4
 """How many tasks that ask for less than a core run at once on each."""
 
 
+_SHORT = 0.25
+"""Seconds below which items of a mapped step are handed to workers that are still busy with another."""
+
+
 class WorkerUnusable(InterlockError):
     """A worker process cannot load the project."""
 
@@ -55,10 +59,14 @@ class Processes:
         self._gpus = [str(number) for number in range(len(gpus()))]
         self._setup = setup_of(job)
         self._workers: list[WorkerProcess] = []
+        self._lasts: dict[str, float] = {}  # seconds that the last task of a step took
         self._reaper = _start_reaper()
 
     def takes(self, task: Task) -> bool:
-        """Tell whether cores, memory and GPUs are free for a task."""
+        """Tell whether cores, memory and GPUs are free for a task, or a worker is for it soon."""
+        return self._has_room(task) or self._behind(task) is not None
+
+    def _has_room(self, task: Task) -> bool:
         options, busy = self._options(task), self._busy()
         if not busy:
             return True
@@ -72,7 +80,10 @@ class Processes:
         )
 
     def submit(self, task: Task) -> None:
-        """Give a task to an idle worker, or to a new one."""
+        """Give a task to an idle worker, to a new one, or to one that is idle soon."""
+        if not self._has_room(task) and (soon := self._behind(task)) is not None:
+            soon.begin(task)
+            return
         kind = self._kind(self._options(task))
         idle = [worker for worker in self._workers if worker.task is None]
         worker = next((one for one in idle if one.kind == kind), None)
@@ -99,6 +110,13 @@ class Processes:
         if self._reaper.stdin is not None:
             self._reaper.stdin.close()
         self._reaper.wait()
+
+    def _behind(self, task: Task) -> WorkerProcess | None:
+        """Return a worker that does a like and short task, and has nothing to do after it."""
+        if task.item is None or self._lasts.get(task.node, _SHORT) >= _SHORT:
+            return None
+        busy = [worker for worker in self._busy() if worker.next is None]
+        return next((one for one in busy if one.task is not None and one.task.node == task.node), None)
 
     def _options(self, task: Task | None) -> StepOptions:
         if task is None:
@@ -144,6 +162,7 @@ class Processes:
         elif isinstance(message, Ended):
             worker.end()
             adopt(self._job, message.outcome)
+            self._lasts[task.node] = message.outcome.usage.seconds
             return message.outcome
         else:
             tell(self._job, task, message)
@@ -170,8 +189,10 @@ class Processes:
         return self._failed(worker, task, WorkerDied(f"its worker process {cause}"), seen)
 
     def _failed(self, worker: WorkerProcess, task: Task, error: InterlockError, seen: str = "") -> Outcome:
-        seconds = worker.seconds
+        seconds, waiting = worker.seconds, worker.next
         self._end(worker)
+        if waiting is not None:  # it has not begun, and is no part of what happened
+            self.submit(waiting)
         return ended_from_outside(self._job, task, error, seconds=seconds, seen=seen)
 
     def _end(self, worker: WorkerProcess) -> None:

@@ -43,12 +43,14 @@ class WorkerProcess:
 
     Attributes:
         task: What it is doing; None when it is idle.
+        next: What it does after that, so that it need not wait for being told.
         deadline: When the task must have ended, by the monotonic clock.
     """
 
     def __init__(self, kind: Kind, setup: Setup) -> None:
         self.kind = kind
         self.task: Task | None = None
+        self.next: Task | None = None
         self.deadline: float | None = None
         self._began = 0.0
         self._killed_before = _oom_kills()
@@ -78,8 +80,11 @@ class WorkerProcess:
         return time.monotonic() - self._began
 
     def begin(self, task: Task) -> None:
-        """Give it a task."""
-        self.task, self.deadline, self._began = task, None, time.monotonic()
+        """Give it a task, to be done at once or after the one that it does."""
+        if self.task is None:
+            self.task, self.deadline, self._began = task, None, time.monotonic()
+        else:
+            self.next = task
         with contextlib.suppress(
             OSError
         ):  # it died while it was idle; that is heard when its task is waited for
@@ -87,7 +92,7 @@ class WorkerProcess:
 
     def end(self) -> None:
         """Note that the task has ended."""
-        self.task = self.deadline = None
+        self.task, self.next, self.deadline, self._began = self.next, None, None, time.monotonic()
 
     def cause_of_death(self) -> str:
         """Say how the process ended."""

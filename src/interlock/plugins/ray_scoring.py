@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
+import pickle
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -30,9 +32,9 @@ class ScoringFailed(InterlockError):
 
 @dataclass(frozen=True)
 class _Version:
-    """What a process must know to answer as a model version does."""
+    """What a process must know to answer as a model version does; the project is pickled, so that this has a hash."""
 
-    project: Project
+    project: bytes
     bundle: str
     number: int
     run: str
@@ -55,7 +57,7 @@ def score_files(
     cluster = join(config, context.project, context.store)
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.absolute().parent))
     try:
-        part = _Version(context.project, version.bundle, version.number, version.run_id)
+        part = _Version(pickle.dumps(context.project), version.bundle, version.number, version.run_id)
         environment = {"env_vars": variables(context.project)}
         with _quiet() as data:
             rows = _rows(data, part, [one.resolve() for one in sources], environment)
@@ -96,15 +98,19 @@ def _check(context: RunContext, sources: Sequence[Path], target: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[Any]:
-    """Give Ray Data, keeping the order of rows, without its bars."""
+    """Give Ray Data, keeping the order of rows and the errors of ours, without its bars and its log."""
     data = require("ray.data", extra="ray")
-    options = data.DataContext.get_current()
-    before = options.enable_progress_bars, options.execution_options.preserve_order
-    options.enable_progress_bars, options.execution_options.preserve_order = False, True
+    options, log = data.DataContext.get_current().copy(), logging.getLogger("ray.data")
+    options.enable_progress_bars = False
+    options.execution_options.preserve_order = True
+    options.raise_original_map_exception = True
+    level = log.level
+    log.setLevel(logging.CRITICAL)
     try:
-        yield data
+        with data.DataContext.current(options):
+            yield data
     finally:
-        options.enable_progress_bars, options.execution_options.preserve_order = before
+        log.setLevel(level)
 
 
 def _rows(data: Any, version: _Version, sources: Sequence[Path], environment: Any) -> Any:
@@ -128,8 +134,9 @@ def _scored(version: _Version, rows: Any) -> Any:
 
 @functools.lru_cache(maxsize=1)  # a process scores chunk after chunk of one version
 def _bundle(version: _Version) -> LoadedBundle:
+    project: Project = pickle.loads(version.project)  # noqa: S301 - sent by the process that asked
     return load_bundle(
-        store_of(version.project),
+        store_of(project),
         version.bundle,
         workdir=Path(tempfile.mkdtemp(prefix="interlock-")),
         version=version.number,
