@@ -22,6 +22,20 @@ settings.register_profile("interlock", deadline=None)  # how fast an example run
 settings.load_profile("interlock")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Name the group of a test in its id, by which pytest-xdist keeps a group in one process.
+
+    pytest-xdist 3.8 writes the name where pytest 9.2 no longer looks for it.
+    """
+    if not getattr(config.option, "loadgroup", False):
+        return
+    for item in items:
+        group = item.get_closest_marker("xdist_group")
+        if group is not None and item.nodeid.rfind("@") <= item.nodeid.rfind("]"):
+            item._id = f"{item.nodeid}@{group.args[0]}"  # type: ignore[attr-defined]
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A server for all tests of a process; who uses it is in the xdist group "postgres"."""

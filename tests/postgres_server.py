@@ -44,9 +44,7 @@ class PostgresServer:
     """A cluster in a folder of its own; the user `owner` may do everything."""
 
     programs: Path = field(default_factory=binaries)
-    folder: Path = field(
-        default_factory=lambda: Path(tempfile.mkdtemp(prefix="pg-"))
-    )  # another user enters it
+    folder: Path = field(default_factory=_folder)
     port: int = 0
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _free: list[str] = field(default_factory=list)
