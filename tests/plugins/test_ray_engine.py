@@ -306,10 +306,17 @@ def test_a_node_that_dies_takes_one_attempt_and_another_node_the_next(
     assert ["died with its node of the Ray cluster" in error for error in failed] == [True]
 
 
-def test_an_address_where_nothing_answers_is_told(
+def test_a_cluster_that_listens_elsewhere_must_ask_for_a_token(
     context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RAY_gcs_server_request_timeout_seconds", "1")
+    # The cluster here is on 127.0.0.1 and asks for none; the engine is told that this is no loopback address.
+    monkeypatch.setattr(ray_cluster, "_is_loopback", lambda host: False)
+    monkeypatch.setattr(ray_cluster, "_joined_locally", lambda config: True)
+    with pytest.raises(RayUnreachable, match="asks for no token: whoever reaches it can run code"):
+        run(context, "placing")
+
+
+def test_an_address_of_ray_client_is_refused(context: RunContext) -> None:
     file = context.project.root / "interlock.toml"
     file.write_text('[stack.default.engine]\nuse = "ray"\naddress = "ray://127.0.0.1:10001"\n')
     with (

@@ -154,7 +154,7 @@ def _init(ray: Any, config: EngineConfig, **more: Any) -> None:
         }
     else:
         options |= {"address": config.address}
-    local = config.address is None or _is_loopback(config.address.rpartition(":")[0])
+    local = _joined_locally(config)
     if local and config.address is not None:
         options |= {"_node_ip_address": "127.0.0.1"}
     try:
@@ -167,6 +167,10 @@ def _init(ray: Any, config: EngineConfig, **more: Any) -> None:
             hint='Name a running cluster: engine = { use = "ray", address = "HOST:PORT" }; without an address a local '
             "Ray is started.",
         ) from error
+
+
+def _joined_locally(config: EngineConfig) -> bool:
+    return config.address is None or _is_loopback(config.address.rpartition(":")[0])
 
 
 @contextlib.contextmanager
