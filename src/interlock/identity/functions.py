@@ -24,6 +24,7 @@ from interlock.identity.syntax import (
 )
 from interlock.identity.web import Node
 from interlock.identity.wrappers import content_of, is_code, module_name, step_function
+from interlock.identity.writing import apart_from_writing, may_write
 
 if TYPE_CHECKING:
     from interlock.identity.reach import Search
@@ -95,8 +96,11 @@ class FunctionLook:
         module = module_name(names)
         if isinstance(names.get("__file__"), str):
             search.late.loaded(module, names["__file__"])
-        search.reads(readers(references.words))
-        search.holds(references.texts)
+        words, texts = references.words, references.texts
+        if "files" in readers(words) and tree is not None and may_write(words):
+            words, texts = apart_from_writing(tree)
+        search.reads(readers(references.words) - {"files"} | readers(words))
+        search.holds(texts)
         if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.line = tree.lineno
             node.extras = functools.partial(self._extra, code)

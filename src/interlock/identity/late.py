@@ -24,6 +24,7 @@ from interlock.identity.statements import Imported, Unit, nested_imports, texts_
 from interlock.identity.syntax import code_text, has_effect
 from interlock.identity.web import Node
 from interlock.identity.wrappers import file_of
+from interlock.identity.writing import apart_from_writing, may_write
 
 if TYPE_CHECKING:
     from interlock.identity.reach import Search
@@ -250,9 +251,12 @@ class Late:
 
     def _note_words(self, node: ast.AST) -> None:
         """Note the texts in a part, and what it may read of others."""
-        texts = set(texts_in(node))
+        texts = frozenset(texts_in(node))
+        words = found = frozenset(words_of(node)) | texts
+        if "files" in readers(words) and may_write(words):
+            found, texts = apart_from_writing(node)
         self._search.holds(texts)
-        self._search.reads(readers(texts | words_of(node)))
+        self._search.reads(readers(words) - {"files"} | readers(found))
 
     def _chain(self, module: str, package: str, outline: Outline, chain: Chain) -> str | None:
         units = outline.units_of(chain[0])
