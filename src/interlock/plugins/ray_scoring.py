@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 import pickle
 import shutil
 import tempfile
@@ -24,6 +23,12 @@ from interlock.models.score_target import check_target
 from interlock.plugins.ray_cluster import join, variables
 from interlock.stack.config import EngineConfig, Project
 from interlock.store.opening import store_of
+
+_BLOCKS = 1000
+"""Into how many tasks the pieces are divided at most."""
+
+_WHOLE = -1
+"""Stands for all of a file, where a number stands for a row group."""
 
 
 class ScoringFailed(InterlockError):
@@ -55,21 +60,24 @@ def score_files(
     _check(context, sources, target)
     version = resolve(context.records, name)
     cluster = join(config, context.project, context.store)
+    if cluster.remote:
+        cluster.leave()
+        raise ScoringFailed(
+            "The Ray cluster has nodes on other machines, which do not reach the files of this one.",
+            hint="Score them on a local Ray, in a stack without an address.",
+        )
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.absolute().parent))
     try:
         part = _Version(pickle.dumps(context.project), version.bundle, version.number, version.run_id)
         environment = {"env_vars": variables(context.project)}
+        work = _pieces(sources)
         with _quiet() as data:
-            rows = _rows(data, part, [one.resolve() for one in sources], environment)
-            scored = rows.map_batches(
-                functools.partial(_scored, part),
-                batch_size=CHUNK,
-                batch_format="pandas",
-                runtime_env=environment,
-                zero_copy_batch=False,
+            pieces = data.from_items(work, override_num_blocks=min(_BLOCKS, len(work)))
+            score = functools.partial(_score, part, str(partial))
+            count = _done(
+                cluster.ray,
+                pieces.map_batches(score, batch_size=1, batch_format="pandas", runtime_env=environment),
             )
-            _written(cluster.ray, scored, partial)
-        count = _count(partial)
         if not count:
             raise NoRows("There are no rows in these files.")
         partial.chmod(0o755)
@@ -98,11 +106,10 @@ def _check(context: RunContext, sources: Sequence[Path], target: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[Any]:
-    """Give Ray Data, keeping the order of rows and the errors of ours, without its bars and its log."""
+    """Give Ray Data, with the errors of ours, without its bars and its log."""
     data = require("ray.data", extra="ray")
     options, log = data.DataContext.get_current().copy(), logging.getLogger("ray.data")
     options.enable_progress_bars = False
-    options.execution_options.preserve_order = True
     options.raise_original_map_exception = True
     level = log.level
     log.setLevel(logging.CRITICAL)
@@ -113,23 +120,40 @@ def _quiet() -> Iterator[Any]:
         log.setLevel(level)
 
 
-def _rows(data: Any, version: _Version, sources: Sequence[Path], environment: Any) -> Any:
-    """Return the rows of files as a dataset that is read piece by piece."""
-    if all(one.suffix in (".parquet", ".pq") for one in sources):
-        return data.read_parquet([str(one) for one in sources])
-    files = data.from_items([{"file": str(one)} for one in sources], override_num_blocks=len(sources))
-    read = functools.partial(_read, version)
-    return files.map_batches(read, batch_size=1, batch_format="pandas", runtime_env=environment)
+def _pieces(sources: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return what is read by one task each: the row groups of parquet files, and other files as a whole."""
+    parquet = require("pyarrow.parquet", extra="ray")
+    found: list[dict[str, Any]] = []
+    for source in (one.resolve() for one in sources):
+        is_parquet = source.suffix in (".parquet", ".pq")
+        try:
+            groups = range(parquet.read_metadata(source).num_row_groups) if is_parquet else [_WHOLE]
+        except ValueError as error:  # pyarrow's errors are
+            raise NoRows(f"{source.name!r} cannot be read: {first_line(error)}") from error
+        found += [
+            {"file": str(source), "group": group, "place": len(found) + at} for at, group in enumerate(groups)
+        ]
+    return found
 
 
-def _read(version: _Version, files: Any) -> Iterator[Any]:
-    schema = _bundle(version).request_schema
-    for file in files["file"]:
-        yield from read_chunks(Path(file), schema)
+def _score(version: _Version, folder: str, pieces: Any) -> Any:
+    """Score pieces, each into files whose names sort as the rows do; return how many rows there were."""
+    bundle, counts = _bundle(version), []
+    for file, group, place in zip(pieces["file"], pieces["group"], pieces["place"], strict=True):
+        for at, rows in enumerate(_chunks(Path(file), group, bundle)):
+            scored = score_rows(bundle, rows.reset_index(drop=True))
+            scored.to_parquet(Path(folder) / f"part-{place:06}-{at:06}.parquet", index=False)
+            counts.append(len(rows))
+    return {"rows": counts}
 
 
-def _scored(version: _Version, rows: Any) -> Any:
-    return score_rows(_bundle(version), rows.reset_index(drop=True))
+def _chunks(file: Path, group: int, bundle: LoadedBundle) -> Iterator[Any]:
+    if group == _WHOLE:
+        yield from read_chunks(file, bundle.request_schema)
+        return
+    parquet, pa = require("pyarrow.parquet", extra="ray"), require("pyarrow", extra="ray")
+    for batch in parquet.ParquetFile(file).iter_batches(CHUNK, row_groups=[int(group)]):
+        yield pa.Table.from_batches([batch]).to_pandas()
 
 
 @functools.lru_cache(maxsize=1)  # a process scores chunk after chunk of one version
@@ -138,15 +162,15 @@ def _bundle(version: _Version) -> LoadedBundle:
     return load_bundle(
         store_of(project),
         version.bundle,
-        workdir=Path(tempfile.mkdtemp(prefix="interlock-")),
+        workdir=project.home.tmp,
         version=version.number,
         run=version.run,
     )
 
 
-def _written(ray: Any, scored: Any, folder: Path) -> None:
+def _done(ray: Any, scored: Any) -> int:
     try:
-        scored.write_parquet(str(folder))
+        return int(scored.sum("rows") or 0)
     except ray.exceptions.RayError as error:
         cause = _cause(error)
         if isinstance(cause, InterlockError):
@@ -160,8 +184,3 @@ def _cause(error: BaseException) -> BaseException:
     while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
         error = inner
     return error
-
-
-def _count(folder: Path) -> int:
-    parquet = require("pyarrow.parquet", extra="ray")
-    return sum(parquet.read_metadata(folder / name).num_rows for name in os.listdir(folder))  # noqa: PTH208
