@@ -14,7 +14,7 @@ SourceFormat = Literal["csv", "parquet", "arrow", "json"]
 SOURCE_FORMATS: tuple[SourceFormat, ...] = ("csv", "parquet", "arrow", "json")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """A value that a step produced, and where its bytes are.
 
