@@ -155,6 +155,6 @@ def test_a_check_tells_what_differs_and_fails(first: Path) -> None:
 
 def test_bad_places_and_names_are_refused(first: Path) -> None:
     assert interlock(first, "pull", "../nothing").returncode == 1
-    assert interlock(first, "push", "gs://bucket").returncode == 2
+    assert interlock(first, "push", "ftp://bucket").returncode == 2
     unknown = interlock(first, "pull", "../shared", "tinyy")
     assert (unknown.returncode, "Did you mean 'tiny'?" in unknown.stderr) == (1, True)

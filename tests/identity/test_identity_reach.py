@@ -348,3 +348,25 @@ def test_what_fails_in_its_own_way_at_attributes_is_not_asked_for_them(load: Loa
     first = of(load(reach_main=text, lazy=lazy).step)
     assert of(load(reach_main=text, lazy=lazy).step) == first
     assert of(load(reach_main=text.replace("K, x", "K, -x"), lazy=lazy).step) != first
+
+
+def test_files_of_datasets_are_told_apart_by_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "apart_reader.py").write_text(
+        "def read():\n    return [open('data/rows.csv').read(), open('data.txt').read()]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for file in ("data/rows.csv", "data.txt"):
+        (tmp_path / file).write_text("1")
+    import apart_reader  # type: ignore[import-not-found]
+
+    def files(*apart: str) -> list[str]:
+        found = fingerprint(apart_reader.read, root=tmp_path, apart=apart)
+        return sorted(part for part in found.parts if part.startswith("file:"))
+
+    assert files() == ["file:data.txt", "file:data/rows.csv"]
+    for pattern in ("data", "data/*.csv", "data/rows.csv"):
+        assert files(pattern) == ["file:data.txt"]

@@ -38,6 +38,7 @@ def open_context(project: Project) -> Iterator[RunContext]:
     store = store_of(project)
     records = open_records(records_place(project), store)
     try:
-        yield RunContext(project, store, ArtifactStore(store, naming=project_naming(project.root)), records)
+        naming = project_naming(project.root, project.data_files)
+        yield RunContext(project, store, ArtifactStore(store, naming=naming), records)
     finally:
         records.close()

@@ -79,7 +79,7 @@ class Lookup:
         self._cache = cache
         self._from_step = from_step
         self._forced = graph.descendants(from_step) if from_step else frozenset[str]()
-        self._naming = project_naming(context.project.root)
+        self._naming = project_naming(context.project.root, context.project.data_files)
         self._steps = list(dict.fromkeys(node.step for node in graph.nodes if node.step is not None))
         self._fingerprints: dict[Step[..., object], Fingerprint] = {}
         self._identities: dict[Ref, str] = {
@@ -165,12 +165,18 @@ class Lookup:
                 found[place] = entry.outputs
         return found
 
+    def _apart(self) -> tuple[str, ...]:
+        """Return the files of datasets, those that the pipeline names by their path included."""
+        named = {node.dataset for node in self._graph.nodes if node.dataset is not None}
+        paths = named - self._context.project.config.data.keys()
+        return (*self._context.project.data_files, *sorted(paths))
+
     def _fingerprint(self, node: Node) -> Fingerprint:
         step = node.step
         if step is None:
             raise TypeError(f"{node.name!r} is a dataset, not a step")
         if not self._fingerprints:
             # All at once, before any step runs: what a step leaves behind in a module is no change of code.
-            found = fingerprints(self._steps, root=self._context.project.root)
+            found = fingerprints(self._steps, root=self._context.project.root, apart=self._apart())
             self._fingerprints = dict(zip(self._steps, found, strict=True))
         return self._fingerprints[step]

@@ -102,7 +102,7 @@ def get_ready(setup: Setup, values: type[RecentValues] = RecentValues) -> Bench:
         import_script(Path(setup.main))
     graph: Graph = pickle.loads(setup.graph)  # noqa: S301 - sent by the process that began this one
     store = store_of(setup.project)
-    artifacts = ArtifactStore(store, naming=project_naming(root))
+    artifacts = ArtifactStore(store, naming=project_naming(root, setup.project.data_files))
     shelf = project_shelf(setup.project, store)
     datasets = SnapshotReader(graph, setup.project, shelf, setup.snapshots, setup.chosen)
     return Bench(graph, artifacts, values(graph, artifacts, datasets), setup.seed)

@@ -48,21 +48,27 @@ class Fingerprint:
     files: tuple[str, ...] = ()
 
 
-def fingerprint(function: Callable[..., Any], *, root: Path | None) -> Fingerprint:
+def fingerprint(
+    function: Callable[..., Any], *, root: Path | None, apart: tuple[str, ...] = ()
+) -> Fingerprint:
     """Return the fingerprint of a function, a class, or a step.
 
     Args:
         function: Where to start.
         root: Folder of the project. Code in a file below it is followed, unless it is installed
             there in a `site-packages`; so is code that belongs to no distribution, wherever it is.
+        apart: Files that count for nothing where code names them, as patterns relative to the root: datasets have
+            an identity of their own.
 
     Raises:
         UnknownDependency: A step declares to depend on a file that is not there.
     """
-    return fingerprints([function], root=root)[0]
+    return fingerprints([function], root=root, apart=apart)[0]
 
 
-def fingerprints(functions: Sequence[Callable[..., Any]], *, root: Path | None) -> list[Fingerprint]:
+def fingerprints(
+    functions: Sequence[Callable[..., Any]], *, root: Path | None, apart: tuple[str, ...] = ()
+) -> list[Fingerprint]:
     """Return the fingerprints of several functions, which costs little more than that of one.
 
     As long as no file and nothing in memory changes that was seen, asking again costs next to nothing.
@@ -70,10 +76,10 @@ def fingerprints(functions: Sequence[Callable[..., Any]], *, root: Path | None) 
     Raises:
         UnknownDependency: As for `fingerprint`.
     """
-    return _knowledge(root).of(functions)
+    return _knowledge(root, apart).of(functions)
 
 
-def project_naming(root: Path | None) -> Naming:
+def project_naming(root: Path | None, apart: tuple[str, ...] = ()) -> Naming:
     """Return a naming for `digest_value` that names the project's code by its fingerprint.
 
     With it, an object of a project class is another value once the class behaves otherwise. Code of
@@ -86,7 +92,7 @@ def project_naming(root: Path | None) -> Naming:
             return None
         if id(value) not in known:
             # The value is kept beside its name, so that its id is not given to another.
-            found = fingerprint(value, root=root)
+            found = fingerprint(value, root=root, apart=apart)
             is_ours = any(":" in part and not part.startswith("dist:") for part in found.parts)
             known[id(value)] = (value, found.digest if is_ours else None)
         return known[id(value)][1]
@@ -99,10 +105,12 @@ class _Knowledge:
 
     Args:
         root: Folder of the project.
+        apart: Files that count for nothing where code names them.
     """
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, apart: tuple[str, ...]) -> None:
         self._root = root
+        self._apart = apart
         self._lock = threading.Lock()
         self._forget()
 
@@ -120,7 +128,7 @@ class _Knowledge:
                 raise
 
     def _forget(self) -> None:
-        self._search = Search(self._root)
+        self._search = Search(self._root, self._apart)
         self._places = Places(self._root)
         self._known: dict[int, Fingerprint] = {}
 
@@ -156,5 +164,5 @@ def _without_collections() -> Iterator[None]:
 
 
 @functools.lru_cache(maxsize=8)
-def _knowledge(root: Path | None) -> _Knowledge:
-    return _Knowledge(root)
+def _knowledge(root: Path | None, apart: tuple[str, ...]) -> _Knowledge:
+    return _Knowledge(root, apart)

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,12 @@ class Named:
         for folder in sorted(folders):
             wanted = [*self._present(folder, texts), *(whole if folder in inside else [])]
             for file in sorted({file for text in wanted for file in _files_of(folder, text)}):
-                bind_file(Path(file), base, self._search)
+                if not self._is_apart(os.path.relpath(file, base)):
+                    bind_file(Path(file), base, self._search)
+
+    def _is_apart(self, path: str) -> bool:
+        """Say whether a file belongs to a dataset: such a file, or one in such a folder, is told apart by its rows."""
+        return any(fnmatch(path, one) or path.startswith(f"{one}/") for one in self._search.apart)
 
     def _present(self, folder: str, texts: list[str]) -> list[str]:
         """Return the texts that may name something in a folder."""

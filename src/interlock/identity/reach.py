@@ -50,10 +50,12 @@ class Search:
 
     Args:
         root: Folder of the project.
+        apart: Files that count for nothing where code names them, as patterns relative to the root.
     """
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, apart: tuple[str, ...] = ()) -> None:
         self.root = root
+        self.apart = apart
         self.witness = Witness()
         self.nodes: dict[Any, Node] = {}
         self.late = Late(self)

@@ -31,7 +31,7 @@ def why_no_model(run: Run) -> str:
 
     A step stopped it, or the branch was not taken in which the given rows or the answer are made.
     """
-    if run.status == "stopped":
+    if run.status != "succeeded":
         return run.stopped or ""
     made = run.graph.deployable
     needed = (made.given.node, made.answer.node) if made else ()

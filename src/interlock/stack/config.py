@@ -351,3 +351,9 @@ class Project:
     config: Config
     file: Path | None = None
     stack: StackConfig = field(default_factory=StackConfig)
+
+    @property
+    def data_files(self) -> tuple[str, ...]:
+        """The files of the configured datasets that lie in the project, as patterns relative to its folder."""
+        uris = (config.uri.removeprefix("./").rstrip("/") for config in self.config.data.values())
+        return tuple(sorted(uri for uri in uris if "://" not in uri and not uri.startswith("/")))
