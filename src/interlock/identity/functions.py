@@ -56,6 +56,7 @@ _READERS = {
     # Or find other files in a folder.
     "folders": frozenset({"iterdir", "listdir", "scandir", "walk", "rglob", "glob", "iglob"}),
 }
+_ALL_READERS = frozenset[str]().union(*_READERS.values())
 # How names of functions begin that read files, as in pandas, polars, pyarrow and numpy.
 _READING = re.compile(r"\n(read_|scan_|load|safe_load|from_file|fromfile|genfromtxt|imread|parse)")
 # Code with one of these may reach any name of its module.
@@ -96,10 +97,11 @@ class FunctionLook:
         module = module_name(names)
         if isinstance(names.get("__file__"), str):
             search.late.loaded(module, names["__file__"])
-        words, texts = references.words, references.texts
-        if "files" in readers(words) and tree is not None and may_write(words):
+        kinds, texts = readers(references.words), references.texts
+        if "files" in kinds and tree is not None and may_write(references.words):
             words, texts = apart_from_writing(tree)
-        search.reads(readers(references.words) - {"files"} | readers(words))
+            kinds = kinds - {"files"} | readers(words)
+        search.reads(kinds)
         search.holds(texts)
         if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.line = tree.lineno
@@ -242,10 +244,12 @@ class FunctionLook:
 def readers(words: Iterable[str]) -> frozenset[str]:
     """Return which extras of others code with these words may read."""
     used = frozenset(words)
-    found = {kind for kind, names in _READERS.items() if not names.isdisjoint(used)}
-    if _READING.search("\n" + "\n".join(used)):
-        found.add("files")
-    return frozenset(found)
+    found = frozenset() if _ALL_READERS.isdisjoint(used) else _kinds_of(used)
+    return found | {"files"} if _READING.search("\n" + "\n".join(used)) else found
+
+
+def _kinds_of(words: frozenset[str]) -> frozenset[str]:
+    return frozenset(kind for kind, names in _READERS.items() if not names.isdisjoint(words))
 
 
 def extra_of(tree: Function | ast.ClassDef, kind: str) -> str:

@@ -157,7 +157,7 @@ def _parse_text(text: str | bytes, file: str) -> Source | None:
             # The import of the file has told what is odd about it.
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
-            return Source(tree, _cached_code(file) or compile(text, file, "exec", dont_inherit=True))
+            return Source(tree, _cached_code(file) or compile(tree, file, "exec", dont_inherit=True))
     except (SyntaxError, ValueError):
         return None
 
