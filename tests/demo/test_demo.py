@@ -18,20 +18,19 @@ from interlock.stack.home import find_project
 
 
 @pytest.mark.xdist_group("demo")
-def test_two_months_are_lived_through_without_a_failed_request(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "interlock", "demo", "year", "--months", "2", "--json"]
+def test_three_months_are_lived_through_without_a_failed_request(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "interlock", "demo", "year", "--months", "3", "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["failed"] == 0
     assert found["requests"] > 100
     assert found["promotions"] >= 1
-    assert [one["month"] for one in found["months"]] == [2]
+    assert [one["month"] for one in found["months"]] == [2, 3]
     assert "is identical" in found["reproduced"]
     page = (tmp_path / "year" / "report.html").read_text()
     assert "<svg" in page.partition("Month by month")[2].partition("What happened")[0]
-    drift = page.partition("Drift of what was asked")[2]
-    assert "<svg" in drift or "No month was long enough" in drift  # two months may be over before a window is
+    assert "<svg" in page.partition("Drift of what was asked")[2]
     assert not re.search(r'(src|href)="(?!#|data:)', page)  # nothing is loaded from elsewhere
 
 

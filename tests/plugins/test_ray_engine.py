@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import signal
@@ -144,7 +145,7 @@ def cluster() -> Iterator[Any]:
     patch = pytest.MonkeyPatch()
     patch.setenv("RAY_AUTH_MODE", "disabled")  # a token would be written into the home folder of the user
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    cluster_utils = importlib.import_module("ray.cluster_utils")
     with ray_cluster.on_loopback():
         options = {"include_dashboard": False, "node_ip_address": "127.0.0.1"}
         made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **options})

@@ -63,6 +63,8 @@ def read_content(path: Path, file_format: SourceFormat) -> Content:
         digest, profile = digest_rows(_batches(path, file_format))
     except _broken():
         return Content(stored, stored, None)
+    # The allocator would keep what the part took, on top of what the steps of the run will need.
+    require("pyarrow", extra="tables").default_memory_pool().release_unused()
     return Content(digest, stored, profile)
 
 

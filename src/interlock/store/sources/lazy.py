@@ -79,7 +79,11 @@ def _lazy_frame(file_format: SourceFormat, paths: Sequence[Path]) -> Any:
 
 def _relation(file_format: SourceFormat, paths: Sequence[Path]) -> Any:
     duckdb = require("duckdb", extra="duckdb")
-    return duckdb.connect().from_arrow(_dataset(file_format, paths))
+    dataset, names = _dataset(file_format, paths), [str(path) for path in paths]
+    if file_format == "parquet" and not any(sign in name for name in names for sign in "*?["):
+        # Through Arrow, what is read ahead takes many times the memory.
+        return duckdb.connect().read_parquet(names, hive_partitioning=False, union_by_name=True)
+    return duckdb.connect().from_arrow(dataset)
 
 
 def _guarded(read: Callable[[Path], Any], path: Path) -> Any:
