@@ -178,6 +178,10 @@ def test_a_fault_of_a_model_names_line_key_and_what_was_expected(
             "line 2: stack.s.engine: a cluster that is at an address has its own workers",
         ),
         (
+            '[stack.s]\nstore = "kept"\ncache = "1GB"\n',
+            'line 1: stack.s: a cache is that of a store in a bucket: store = "s3://bucket/prefix"',
+        ),
+        (
             "[stack.s]\nengine = { workers = 2 }\n",
             'line 2: stack.s.engine: workers are those of engine = { use = "processes" }',
         ),

@@ -328,6 +328,12 @@ class StackConfig(Table):
         default_factory=EngineConfig, description="What runs the steps."
     )
 
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if "cache" in self.model_fields_set and "://" not in (self.store or ""):
+            raise ValueError('a cache is that of a store in a bucket: store = "s3://bucket/prefix"')
+        return self
+
 
 class Config(Table):
     """The whole file."""
